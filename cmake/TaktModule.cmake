@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: Apache-2.0
+# A module is a folder: its library, its tests, its benchmarks and its fuzz targets stand side by side.
+#
+#   takt_module(NAME splat_model PREFIX splat/model DEPS takt_core PRIVATE_DEPS PkgConfig::zstd)
+#
+# makes the library takt_<NAME> from *.cc, the test takt_<NAME>_test from *_test.cc (ctest names start with PREFIX),
+# takt_<NAME>_bench from *_bench.cc and one executable for each *_fuzz.cc.
+function(takt_module)
+  cmake_parse_arguments(M "" "NAME;PREFIX" "DEPS;PRIVATE_DEPS;SUBDIRS" ${ARGN})
+  if(NOT M_SUBDIRS)
+    set(M_SUBDIRS .)
+  endif()
+  set(sources)
+  foreach(dir IN LISTS M_SUBDIRS)
+    file(GLOB found CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${dir}/*.cc)
+    list(APPEND sources ${found})
+  endforeach()
+  set(tests ${sources})
+  set(benches ${sources})
+  set(fuzzers ${sources})
+  list(FILTER tests INCLUDE REGEX "_test\\.cc$")
+  list(FILTER benches INCLUDE REGEX "_bench\\.cc$")
+  list(FILTER fuzzers INCLUDE REGEX "_fuzz\\.cc$")
+  list(FILTER sources EXCLUDE REGEX "_(test|bench|fuzz)\\.cc$")
+
+  if(sources)
+    add_library(takt_${M_NAME} STATIC ${sources})
+    target_include_directories(takt_${M_NAME} PUBLIC ${PROJECT_SOURCE_DIR}/src)
+    target_link_libraries(takt_${M_NAME} PUBLIC ${M_DEPS} PRIVATE ${M_PRIVATE_DEPS})
+  else()
+    add_library(takt_${M_NAME} INTERFACE)
+    target_include_directories(takt_${M_NAME} INTERFACE ${PROJECT_SOURCE_DIR}/src)
+    target_link_libraries(takt_${M_NAME} INTERFACE ${M_DEPS} ${M_PRIVATE_DEPS})
+  endif()
+
+  if(TAKT_TESTS AND tests)
+    add_executable(takt_${M_NAME}_test ${tests})
+    target_link_libraries(takt_${M_NAME}_test PRIVATE takt_${M_NAME} ${M_PRIVATE_DEPS} GTest::gtest_main)
+    target_compile_definitions(takt_${M_NAME}_test PRIVATE
+      TAKT_SHARED_DATA="${PROJECT_SOURCE_DIR}/../shared/data" TAKT_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+    gtest_discover_tests(takt_${M_NAME}_test TEST_PREFIX "${M_PREFIX}/" DISCOVERY_TIMEOUT 60
+      PROPERTIES TIMEOUT 600 SKIP_REGULAR_EXPRESSION "\\[  SKIPPED \\]")
+  endif()
+  if(TAKT_BENCH AND benches)
+    add_executable(takt_${M_NAME}_bench ${benches})
+    target_link_libraries(takt_${M_NAME}_bench PRIVATE takt_${M_NAME} ${M_PRIVATE_DEPS} benchmark::benchmark_main)
+    target_compile_definitions(takt_${M_NAME}_bench PRIVATE TAKT_SHARED_DATA="${PROJECT_SOURCE_DIR}/../shared/data")
+  endif()
+  if(TAKT_FUZZ)
+    foreach(source IN LISTS fuzzers)
+      get_filename_component(name ${source} NAME_WE)
+      add_executable(takt_${M_NAME}_${name} ${source})
+      target_link_libraries(takt_${M_NAME}_${name} PRIVATE takt_${M_NAME} ${M_PRIVATE_DEPS})
+      target_compile_options(takt_${M_NAME}_${name} PRIVATE -fsanitize=fuzzer)
+      target_link_options(takt_${M_NAME}_${name} PRIVATE -fsanitize=fuzzer)
+    endforeach()
+  endif()
+endfunction()
