@@ -70,9 +70,9 @@ class Renderer {
   // Errors: bad_input for a picture of zero size or over 2^28 pixels.
   void Forward(const Splats& splats, const capture::Camera& camera, const RenderOptions& options, Picture* picture);
 
-  // `d_picture` is the derivative of the loss by the picture of the last Forward, which must have been called with
-  // the same splats, camera and options. Cost: about two Forwards.
-  void Backward(const Splats& splats, const Picture& d_picture, SplatGradients* gradients);
+  // `d_picture` is the derivative of the loss by `picture`, which the last Forward rendered from the same splats.
+  // Cost: about two Forwards.
+  void Backward(const Splats& splats, const Picture& picture, const Picture& d_picture, SplatGradients* gradients);
 
   // Second moments behind ComputeSensitivity (sensitivity.h), for the last Forward. Row i belongs to splat_idx[i].
   //   moments[i][m] = sum over pixels of psi * dx^a dy^b, psi = sum over colours of (d colour / d ln alpha)^2,
@@ -83,7 +83,7 @@ class Renderer {
     std::vector<double> weight;                   // [V] sum over pixels of alpha * transmittance
     std::vector<double> weight_squared;           // [V] sum over pixels of (alpha * transmittance)^2
   };
-  void SecondMoments(const Splats& splats, Moments* moments);
+  void SecondMoments(const Picture& picture, Moments* moments);
 
   size_t drawn_splats() const;   // of the last Forward
   size_t tile_entries() const;   // (tile, splat) pairs of the last Forward

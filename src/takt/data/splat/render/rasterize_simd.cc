@@ -1,0 +1,368 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "takt/data/splat/render/rasterize_simd.h"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+
+#include "takt/data/splat/render/renderer.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "takt/data/splat/render/rasterize_simd.cc"
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
+
+HWY_BEFORE_NAMESPACE();
+namespace takt::splat {
+namespace HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+// Pixels of a tile are kept in Morton order, so that a vector of 4, 8 or 16 lanes is a block of 2x2, 4x2 or 4x4 px and
+// a small splat touches few of them. What a pixel computes does not depend on the vector width.
+using D = hn::CappedTag<float, 16>;
+using V = hn::Vec<D>;
+using M = hn::Mask<D>;
+
+struct Layout {
+  alignas(64) float x[kTilePixels];  // pixel centre in the tile
+  alignas(64) float y[kTilePixels];
+  uint8_t pixel_x[kTilePixels];
+  uint8_t pixel_y[kTilePixels];
+};
+
+constexpr int Spread(int v) { return (v & 1) | ((v & 2) << 1) | ((v & 4) << 2) | ((v & 8) << 3); }
+
+constexpr Layout MakeLayout() {
+  Layout layout{};
+  for (int y = 0; y < kTilePx; ++y) {
+    for (int x = 0; x < kTilePx; ++x) {
+      const int i = Spread(x) | (Spread(y) << 1);
+      layout.x[i] = static_cast<float>(x) + 0.5f;
+      layout.y[i] = static_cast<float>(y) + 0.5f;
+      layout.pixel_x[i] = static_cast<uint8_t>(x);
+      layout.pixel_y[i] = static_cast<uint8_t>(y);
+    }
+  }
+  return layout;
+}
+constexpr Layout kLayout = MakeLayout();
+
+// Blocks that a splat's box touches, as shifts: block = pixel >> shift.
+struct BlockShape {
+  int shift_x, shift_y, lanes_log2;
+};
+HWY_INLINE BlockShape Shape() {
+  const int lanes_log2 = std::countr_zero(hn::Lanes(D()));
+  return {(lanes_log2 + 1) / 2, lanes_log2 / 2, lanes_log2};
+}
+
+struct BlockRange {
+  int x0, x1, y0, y1;  // inclusive, in blocks; empty when x0 > x1 or y0 > y1
+};
+HWY_INLINE BlockRange Blocks(const Projected& p, const Tile& tile, const BlockShape& shape) {
+  const float left = p.mean_x - p.extent_x - static_cast<float>(tile.x0_px);
+  const float right = p.mean_x + p.extent_x - static_cast<float>(tile.x0_px);
+  const float top = p.mean_y - p.extent_y - static_cast<float>(tile.y0_px);
+  const float bottom = p.mean_y + p.extent_y - static_cast<float>(tile.y0_px);
+  // Clamp as floats first: an extent may be larger than int holds.
+  const auto pixel = [](float v, float lo, float hi) { return static_cast<int>(std::min(std::max(v, lo), hi)); };
+  return {pixel(left - 0.5f, 0.0f, 15.0f) >> shape.shift_x, pixel(right - 0.5f, -1.0f, 15.0f) >> shape.shift_x,
+          pixel(top - 0.5f, 0.0f, 15.0f) >> shape.shift_y, pixel(bottom - 0.5f, -1.0f, 15.0f) >> shape.shift_y};
+}
+HWY_INLINE int BlockIndex(int bx, int by, const BlockShape& shape) {
+  return (Spread(bx << shape.shift_x) | (Spread(by << shape.shift_y) << 1)) >> shape.lanes_log2;
+}
+
+// 2^x for x in [-9, 1]; relative error below 3e-7.
+HWY_INLINE V Exp2(V x) {
+  const D d;
+  const hn::RebindToSigned<D> di;
+  const auto whole = hn::NearestInt(x);
+  const V f = hn::Sub(x, hn::ConvertTo(d, whole));
+  V p = hn::Set(d, 1.5353362e-4f);
+  p = hn::MulAdd(p, f, hn::Set(d, 1.3398874e-3f));
+  p = hn::MulAdd(p, f, hn::Set(d, 9.6184373e-3f));
+  p = hn::MulAdd(p, f, hn::Set(d, 5.5503324e-2f));
+  p = hn::MulAdd(p, f, hn::Set(d, 2.4022648e-1f));
+  p = hn::MulAdd(p, f, hn::Set(d, 6.9314720e-1f));
+  p = hn::MulAdd(p, f, hn::Set(d, 1.0f));
+  return hn::BitCast(d, hn::Add(hn::BitCast(di, p), hn::ShiftLeft<23>(whole)));
+}
+
+constexpr float kLog2MinAlpha = -7.994353436858858f;  // log2(1 / 255)
+
+// A splat's constants in registers.
+struct SplatVectors {
+  V mean_x, mean_y, a, b, c, log2_opacity;
+  HWY_INLINE SplatVectors(const Projected& p, const Tile& tile) {
+    const D d;
+    mean_x = hn::Set(d, p.mean_x - static_cast<float>(tile.x0_px));
+    mean_y = hn::Set(d, p.mean_y - static_cast<float>(tile.y0_px));
+    a = hn::Set(d, p.a), b = hn::Set(d, p.b), c = hn::Set(d, p.c);
+    log2_opacity = hn::Set(d, p.log2_opacity);
+  }
+};
+
+// What one splat does to one block of pixels. `transmittance` is negative where a pixel has ended.
+struct Sample {
+  V dx, dy, exponent;
+  M visible;
+};
+HWY_INLINE Sample Evaluate(const SplatVectors& s, V transmittance, int at) {
+  const D d;
+  const V dx = hn::Sub(hn::Load(d, kLayout.x + at), s.mean_x);
+  const V dy = hn::Sub(hn::Load(d, kLayout.y + at), s.mean_y);
+  const V linear = hn::MulAdd(s.b, dy, hn::Mul(s.a, dx));
+  const V exponent = hn::NegMulAdd(linear, dx, hn::NegMulAdd(hn::Mul(s.c, dy), dy, s.log2_opacity));
+  const M visible = hn::And(hn::Ge(exponent, hn::Set(d, kLog2MinAlpha)), hn::Gt(transmittance, hn::Zero(d)));
+  return {dx, dy, exponent, visible};
+}
+
+struct Step {
+  V alpha, raw_alpha, weight, next;  // next: transmittance for the splats behind
+  M drawn;
+};
+HWY_INLINE Step Advance(const Sample& sample, V transmittance) {
+  const D d;
+  Step step;
+  step.raw_alpha = Exp2(sample.exponent);
+  step.alpha = hn::Min(step.raw_alpha, hn::Set(d, kMaxAlpha));
+  const V full_weight = hn::Mul(step.alpha, transmittance);
+  const V passed = hn::Sub(transmittance, full_weight);
+  const M enough = hn::Gt(passed, hn::Set(d, kMinTransmittance));
+  step.drawn = hn::And(sample.visible, enough);
+  step.weight = hn::IfThenElseZero(step.drawn, full_weight);
+  step.next = hn::IfThenElse(sample.visible, hn::IfThenElse(enough, passed, hn::Neg(transmittance)), transmittance);
+  return step;
+}
+
+HWY_INLINE void StartTransmittance(const Tile& tile, float* transmittance) {
+  for (int i = 0; i < kTilePixels; ++i) {
+    const bool inside = kLayout.pixel_x[i] < tile.width_px && kLayout.pixel_y[i] < tile.height_px;
+    transmittance[i] = inside ? 1.0f : -1.0f;
+  }
+}
+
+HWY_INLINE uint64_t LiveBlocks(const float* transmittance, int lanes) {
+  uint64_t live = 0;
+  const D d;
+  for (int block = 0; block * lanes < kTilePixels; ++block) {
+    const M m = hn::Gt(hn::Load(d, transmittance + block * lanes), hn::Zero(d));
+    if (!hn::AllFalse(d, m)) live |= uint64_t{1} << block;
+  }
+  return live;
+}
+
+HWY_INLINE size_t PixelOffset(const Tile& tile, int i, size_t row_stride) {
+  return static_cast<size_t>(tile.y0_px + kLayout.pixel_y[i]) * row_stride +
+         static_cast<size_t>(tile.x0_px + kLayout.pixel_x[i]);
+}
+
+// Reads a plane of the picture into tile order; pixels outside the picture read 0.
+HWY_INLINE void LoadPlane(const Tile& tile, const PlaneView& view, int plane, float* out) {
+  const float* source = view.planes + static_cast<size_t>(plane) * view.plane_stride;
+  for (int i = 0; i < kTilePixels; ++i) {
+    const bool inside = kLayout.pixel_x[i] < tile.width_px && kLayout.pixel_y[i] < tile.height_px;
+    out[i] = inside ? source[PixelOffset(tile, i, view.row_stride)] : 0.0f;
+  }
+}
+
+void BlendTileImpl(const Tile& tile, const std::array<float, 3>& background, const MutablePlaneView& out) {
+  const D d;
+  const int lanes = static_cast<int>(hn::Lanes(d));
+  const BlockShape shape = Shape();
+  alignas(64) float transmittance[kTilePixels];
+  alignas(64) float red[kTilePixels] = {}, green[kTilePixels] = {}, blue[kTilePixels] = {};
+  StartTransmittance(tile, transmittance);
+  uint64_t live = LiveBlocks(transmittance, lanes);
+  for (const uint32_t rank : tile.ranks) {
+    const Projected& p = tile.splats[rank];
+    const BlockRange range = Blocks(p, tile, shape);
+    const SplatVectors s(p, tile);
+    const V r = hn::Set(d, p.color[0]), g = hn::Set(d, p.color[1]), b = hn::Set(d, p.color[2]);
+    for (int by = range.y0; by <= range.y1; ++by) {
+      for (int bx = range.x0; bx <= range.x1; ++bx) {
+        const int block = BlockIndex(bx, by, shape);
+        if (!((live >> block) & 1)) continue;
+        const int at = block * lanes;
+        const V t = hn::Load(d, transmittance + at);
+        const Sample sample = Evaluate(s, t, at);
+        if (hn::AllFalse(d, sample.visible)) continue;
+        const Step step = Advance(sample, t);
+        hn::Store(hn::MulAdd(step.weight, r, hn::Load(d, red + at)), d, red + at);
+        hn::Store(hn::MulAdd(step.weight, g, hn::Load(d, green + at)), d, green + at);
+        hn::Store(hn::MulAdd(step.weight, b, hn::Load(d, blue + at)), d, blue + at);
+        hn::Store(step.next, d, transmittance + at);
+        if (hn::AllFalse(d, hn::Gt(step.next, hn::Zero(d)))) live &= ~(uint64_t{1} << block);
+      }
+    }
+    if (live == 0) break;
+  }
+  for (int i = 0; i < kTilePixels; ++i) {
+    if (kLayout.pixel_x[i] >= tile.width_px || kLayout.pixel_y[i] >= tile.height_px) continue;
+    float* pixel = out.planes + PixelOffset(tile, i, out.row_stride);
+    const float t = std::abs(transmittance[i]);
+    pixel[0] = red[i] + t * background[0];
+    pixel[out.plane_stride] = green[i] + t * background[1];
+    pixel[2 * out.plane_stride] = blue[i] + t * background[2];
+    pixel[3 * out.plane_stride] = 1.0f - t;
+  }
+}
+
+void BlendTileBackwardImpl(const Tile& tile, const PlaneView& picture, const PlaneView& d_picture, float* sums) {
+  const D d;
+  const int lanes = static_cast<int>(hn::Lanes(d));
+  const BlockShape shape = Shape();
+  alignas(64) float transmittance[kTilePixels];
+  alignas(64) float d_red[kTilePixels], d_green[kTilePixels], d_blue[kTilePixels], d_coverage[kTilePixels];
+  // d_picture . (picture - what is blended so far): what the splats behind still contribute to the loss. Walking front
+  // to back with this one number repeats the forward pass exactly, without dividing transmittances back.
+  alignas(64) float rest[kTilePixels];
+  StartTransmittance(tile, transmittance);
+  LoadPlane(tile, d_picture, 0, d_red);
+  LoadPlane(tile, d_picture, 1, d_green);
+  LoadPlane(tile, d_picture, 2, d_blue);
+  LoadPlane(tile, d_picture, 3, d_coverage);
+  {
+    alignas(64) float value[kTilePixels];
+    std::fill_n(rest, kTilePixels, 0.0f);
+    const float* gradients[4] = {d_red, d_green, d_blue, d_coverage};
+    for (int c = 0; c < 4; ++c) {
+      LoadPlane(tile, picture, c, value);
+      for (int i = 0; i < kTilePixels; ++i) rest[i] += gradients[c][i] * value[i];
+    }
+  }
+  uint64_t live = LiveBlocks(transmittance, lanes);
+  const V zero = hn::Zero(d);
+  for (size_t entry = 0; entry < tile.ranks.size(); ++entry) {
+    float* out = sums + entry * kGradientSums;
+    const Projected& p = tile.splats[tile.ranks[entry]];
+    const BlockRange range = Blocks(p, tile, shape);
+    const SplatVectors s(p, tile);
+    const V r = hn::Set(d, p.color[0]), g = hn::Set(d, p.color[1]), b = hn::Set(d, p.color[2]);
+    V s0 = zero, sx = zero, sy = zero, sxx = zero, sxy = zero, syy = zero, sr = zero, sg = zero, sb = zero;
+    bool any = false;
+    for (int by = range.y0; by <= range.y1; ++by) {
+      for (int bx = range.x0; bx <= range.x1; ++bx) {
+        const int block = BlockIndex(bx, by, shape);
+        if (!((live >> block) & 1)) continue;
+        const int at = block * lanes;
+        const V t = hn::Load(d, transmittance + at);
+        const Sample sample = Evaluate(s, t, at);
+        if (hn::AllFalse(d, sample.visible)) continue;
+        any = true;
+        const Step step = Advance(sample, t);
+        const V gr = hn::Load(d, d_red + at), gg = hn::Load(d, d_green + at), gb = hn::Load(d, d_blue + at);
+        const V along = hn::MulAdd(gr, r, hn::MulAdd(gg, g, hn::MulAdd(gb, b, hn::Load(d, d_coverage + at))));
+        const V behind = hn::NegMulAdd(step.weight, along, hn::Load(d, rest + at));
+        hn::Store(behind, d, rest + at);
+        hn::Store(step.next, d, transmittance + at);
+        if (hn::AllFalse(d, hn::Gt(step.next, zero))) live &= ~(uint64_t{1} << block);
+        sr = hn::MulAdd(step.weight, gr, sr);
+        sg = hn::MulAdd(step.weight, gg, sg);
+        sb = hn::MulAdd(step.weight, gb, sb);
+        // v = alpha * (T along - behind / (1 - alpha)); a clamped alpha has no gradient.
+        const V odds = hn::Div(step.alpha, hn::Sub(hn::Set(d, 1.0f), step.alpha));
+        const M smooth = hn::And(step.drawn, hn::Le(step.raw_alpha, hn::Set(d, kMaxAlpha)));
+        const V v = hn::IfThenElseZero(smooth, hn::NegMulAdd(odds, behind, hn::Mul(step.weight, along)));
+        const V vx = hn::Mul(v, sample.dx), vy = hn::Mul(v, sample.dy);
+        s0 = hn::Add(s0, v);
+        sx = hn::Add(sx, vx);
+        sy = hn::Add(sy, vy);
+        sxx = hn::MulAdd(vx, sample.dx, sxx);
+        sxy = hn::MulAdd(vx, sample.dy, sxy);
+        syy = hn::MulAdd(vy, sample.dy, syy);
+      }
+    }
+    if (!any) {
+      std::fill_n(out, kGradientSums, 0.0f);
+      continue;
+    }
+    const V all[kGradientSums] = {s0, sx, sy, sxx, sxy, syy, sr, sg, sb};
+    for (int k = 0; k < kGradientSums; ++k) out[k] = hn::GetLane(hn::SumOfLanes(d, all[k]));
+  }
+}
+
+void BlendTileMomentsImpl(const Tile& tile, const PlaneView& picture, float* sums) {
+  const D d;
+  const int lanes = static_cast<int>(hn::Lanes(d));
+  const BlockShape shape = Shape();
+  alignas(64) float transmittance[kTilePixels];
+  alignas(64) float behind[3][kTilePixels];  // colour that the splats behind and the background still add
+  StartTransmittance(tile, transmittance);
+  for (int c = 0; c < 3; ++c) LoadPlane(tile, picture, c, behind[c]);
+  uint64_t live = LiveBlocks(transmittance, lanes);
+  const V zero = hn::Zero(d);
+  for (size_t entry = 0; entry < tile.ranks.size(); ++entry) {
+    const Projected& p = tile.splats[tile.ranks[entry]];
+    const BlockRange range = Blocks(p, tile, shape);
+    const SplatVectors s(p, tile);
+    V sum[kMomentSums];
+    for (V& v : sum) v = zero;
+    for (int by = range.y0; by <= range.y1; ++by) {
+      for (int bx = range.x0; bx <= range.x1; ++bx) {
+        const int block = BlockIndex(bx, by, shape);
+        if (!((live >> block) & 1)) continue;
+        const int at = block * lanes;
+        const V t = hn::Load(d, transmittance + at);
+        const Sample sample = Evaluate(s, t, at);
+        if (hn::AllFalse(d, sample.visible)) continue;
+        const Step step = Advance(sample, t);
+        hn::Store(step.next, d, transmittance + at);
+        if (hn::AllFalse(d, hn::Gt(step.next, zero))) live &= ~(uint64_t{1} << block);
+        const V odds = hn::Div(step.alpha, hn::Sub(hn::Set(d, 1.0f), step.alpha));
+        V psi = zero;
+        for (int c = 0; c < 3; ++c) {
+          const V color = hn::Set(d, p.color[c]);
+          const V rest = hn::NegMulAdd(step.weight, color, hn::Load(d, behind[c] + at));
+          hn::Store(rest, d, behind[c] + at);
+          const V slope = hn::NegMulAdd(odds, rest, hn::Mul(step.weight, color));
+          psi = hn::MulAdd(slope, slope, psi);
+        }
+        psi = hn::IfThenElseZero(step.drawn, psi);
+        const V x = sample.dx, y = sample.dy;
+        V power[5];  // psi x^a
+        power[0] = psi;
+        for (int k = 1; k < 5; ++k) power[k] = hn::Mul(power[k - 1], x);
+        int m = 0;
+        for (int degree = 0; degree <= 4; ++degree) {
+          for (int b = 0; b <= degree; ++b) {
+            V term = power[degree - b];
+            for (int k = 0; k < b; ++k) term = hn::Mul(term, y);
+            sum[m] = hn::Add(sum[m], term);
+            ++m;
+          }
+        }
+        sum[15] = hn::Add(sum[15], step.weight);
+        sum[16] = hn::MulAdd(step.weight, step.weight, sum[16]);
+      }
+    }
+    for (int k = 0; k < kMomentSums; ++k) {
+      sums[entry * kMomentSums + k] = hn::GetLane(hn::SumOfLanes(d, sum[k]));
+    }
+  }
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace takt::splat
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace takt::splat {
+
+HWY_EXPORT(BlendTileImpl);
+HWY_EXPORT(BlendTileBackwardImpl);
+HWY_EXPORT(BlendTileMomentsImpl);
+
+void BlendTile(const Tile& tile, const std::array<float, 3>& background, const MutablePlaneView& out) {
+  HWY_DYNAMIC_DISPATCH(BlendTileImpl)(tile, background, out);
+}
+void BlendTileBackward(const Tile& tile, const PlaneView& picture, const PlaneView& d_picture, float* sums) {
+  HWY_DYNAMIC_DISPATCH(BlendTileBackwardImpl)(tile, picture, d_picture, sums);
+}
+void BlendTileMoments(const Tile& tile, const PlaneView& picture, float* sums) {
+  HWY_DYNAMIC_DISPATCH(BlendTileMomentsImpl)(tile, picture, sums);
+}
+
+}  // namespace takt::splat
+#endif  // HWY_ONCE

@@ -1,0 +1,281 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "takt/data/splat/render/renderer.h"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <span>
+#include <utility>
+
+#include "takt/core/base/error.h"
+#include "takt/core/base/parallel.h"
+#include "takt/data/splat/render/project_backward.h"
+#include "takt/data/splat/render/project_simd.h"
+#include "takt/data/splat/render/rasterize_simd.h"
+
+namespace takt::splat {
+namespace {
+
+constexpr size_t kProjectGrain = 2048;  // splats
+constexpr size_t kBinGrain = 4096;      // ranks
+
+// Grows and never shrinks, so that a training loop settles without allocations.
+template <class T>
+void Ensure(std::vector<T>& v, size_t n) {
+  if (v.size() < n) v.resize(n);
+}
+
+// Least significant digit first, 11 bits a pass; stable, so equal depths keep file order. Positive floats order as
+// their bits do.
+void SortByDepth(const std::vector<Projected>& projected, size_t count, std::vector<uint64_t>& keys,
+                 std::vector<uint64_t>& scratch) {
+  Ensure(keys, count);
+  Ensure(scratch, count);
+  std::array<std::array<uint32_t, 2048>, 3> histogram{};
+  for (size_t i = 0; i < count; ++i) {
+    const uint32_t depth = std::bit_cast<uint32_t>(projected[i].depth);
+    keys[i] = (uint64_t{depth} << 32) | i;
+    ++histogram[0][depth & 2047];
+    ++histogram[1][(depth >> 11) & 2047];
+    ++histogram[2][depth >> 22];
+  }
+  for (int pass = 0; pass < 3; ++pass) {
+    uint32_t sum = 0;
+    for (uint32_t& h : histogram[pass]) sum += std::exchange(h, sum);
+    const int shift = 32 + 11 * pass;
+    for (size_t i = 0; i < count; ++i) scratch[histogram[pass][(keys[i] >> shift) & 2047]++] = keys[i];
+    std::swap(keys, scratch);
+  }
+}
+
+// Calls visit(tile) for every tile that holds a pixel centre at which the splat's alpha can reach 1/255: for each row of
+// tiles, the stretch of the ellipse log2 alpha >= -log2 255 between the row's first and last pixel centres.
+template <class Visit>
+void VisitTiles(const Projected& p, int tiles_x, int tiles_y, const Visit& visit) {
+  const float slack = 0.01f;  // [px] rounding of the ellipse against that of the blending
+  const float top = p.mean_y - p.extent_y - slack - 0.5f, bottom = p.mean_y + p.extent_y + slack - 0.5f;
+  const float last_y = static_cast<float>(tiles_y * kTilePx - 1), last_x = static_cast<float>(tiles_x * kTilePx - 1);
+  const int y0 = static_cast<int>(std::ceil(std::clamp(top, 0.0f, last_y + 1)));
+  const int y1 = static_cast<int>(std::floor(std::clamp(bottom, -1.0f, last_y)));
+  if (y0 > y1) return;
+  const float reach = p.log2_opacity + 7.994353436858858f;
+  const float half_inverse_a = 0.5f / p.a;
+  const float widest_dy = -p.b * p.extent_x / (2.0f * p.c);  // where the ellipse is rightmost; leftmost is opposite
+  for (int ty = y0 / kTilePx; ty <= y1 / kTilePx; ++ty) {
+    const float from = std::max(static_cast<float>(ty * kTilePx) + 0.5f - p.mean_y, -p.extent_y - slack);
+    const float to = std::min(static_cast<float>(ty * kTilePx + kTilePx) - 0.5f - p.mean_y, p.extent_y + slack);
+    if (from > to) continue;
+    const auto edge = [&](float dy, float side) {
+      const float discriminant = p.b * p.b * dy * dy - 4.0f * p.a * (p.c * dy * dy - reach);
+      return (-p.b * dy + side * std::sqrt(std::max(0.0f, discriminant))) * half_inverse_a;
+    };
+    const float right = edge(std::clamp(widest_dy, from, to), 1.0f) + slack + p.mean_x - 0.5f;
+    const float left = edge(std::clamp(-widest_dy, from, to), -1.0f) - slack + p.mean_x - 0.5f;
+    const int x0 = static_cast<int>(std::ceil(std::clamp(left, 0.0f, last_x + 1)));
+    const int x1 = static_cast<int>(std::floor(std::clamp(right, -1.0f, last_x)));
+    if (x0 > x1) continue;
+    for (int tx = x0 / kTilePx; tx <= x1 / kTilePx; ++tx) visit(static_cast<size_t>(ty) * tiles_x + tx);
+  }
+}
+
+}  // namespace
+
+struct Renderer::Workspace {
+  RenderOptions options;
+  ProjectionCamera camera;
+  int sh_degree = 0;
+  int width_px = 0, height_px = 0, tiles_x = 0, tiles_y = 0;
+  size_t drawn = 0, entries = 0;
+  std::vector<Projected> projected, sorted;    // sorted: front to back
+  std::vector<uint64_t> keys, scratch;
+  std::vector<uint32_t> chunk_tile_counts;     // [chunk, tile], then start positions
+  std::vector<uint32_t> tile_start;            // [tiles + 1]
+  std::vector<uint32_t> tile_ranks;            // [entries] grouped by tile, front to back
+  std::vector<uint32_t> rank_start;            // [drawn + 1]
+  std::vector<uint32_t> rank_entries;          // [entries] positions in tile_ranks, grouped by rank
+  std::vector<uint32_t> row_of_rank;           // [drawn] row in ascending splat order
+  std::vector<float> sums;                     // per entry, from the tiles
+
+  Tile TileAt(size_t t) const {
+    const int tx = static_cast<int>(t % tiles_x), ty = static_cast<int>(t / tiles_x);
+    return {std::span(sorted.data(), drawn),
+            std::span(tile_ranks.data() + tile_start[t], tile_start[t + 1] - tile_start[t]),
+            tx * kTilePx,
+            ty * kTilePx,
+            std::min(kTilePx, width_px - tx * kTilePx),
+            std::min(kTilePx, height_px - ty * kTilePx)};
+  }
+  size_t tiles() const { return static_cast<size_t>(tiles_x) * tiles_y; }
+
+  void Project(const Splats& splats);
+  void Bin();
+  void IndexEntriesByRank();
+  void OrderRows(std::vector<uint32_t>* splat_idx);
+};
+
+void Renderer::Workspace::Project(const Splats& splats) {
+  const size_t n = splats.size();
+  Ensure(projected, n);
+  const size_t chunks = (n + kProjectGrain - 1) / kProjectGrain;
+  std::vector<size_t> counts(chunks);
+  ParallelFor(n, kProjectGrain, [&](size_t begin, size_t end) {
+    counts[begin / kProjectGrain] = ProjectSplats(splats, begin, end, camera, sh_degree, &projected[begin]);
+  });
+  drawn = 0;
+  for (size_t chunk = 0; chunk < chunks; ++chunk) {
+    const size_t begin = chunk * kProjectGrain;
+    if (drawn != begin) std::copy_n(projected.begin() + begin, counts[chunk], projected.begin() + drawn);
+    drawn += counts[chunk];
+  }
+  SortByDepth(projected, drawn, keys, scratch);
+  Ensure(sorted, drawn);
+  ParallelFor(drawn, kBinGrain, [&](size_t begin, size_t end) {
+    for (size_t rank = begin; rank < end; ++rank) sorted[rank] = projected[static_cast<uint32_t>(keys[rank])];
+  });
+}
+
+void Renderer::Workspace::Bin() {
+  const size_t chunks = (drawn + kBinGrain - 1) / kBinGrain, tile_count = tiles();
+  chunk_tile_counts.assign(chunks * tile_count, 0);
+  ParallelFor(drawn, kBinGrain, [&](size_t begin, size_t end) {
+    uint32_t* counts = &chunk_tile_counts[begin / kBinGrain * tile_count];
+    for (size_t rank = begin; rank < end; ++rank) {
+      VisitTiles(sorted[rank], tiles_x, tiles_y, [&](size_t tile) { ++counts[tile]; });
+    }
+  });
+  Ensure(tile_start, tile_count + 1);
+  uint32_t sum = 0;
+  for (size_t tile = 0; tile < tile_count; ++tile) {
+    tile_start[tile] = sum;
+    for (size_t chunk = 0; chunk < chunks; ++chunk) sum += std::exchange(chunk_tile_counts[chunk * tile_count + tile], sum);
+  }
+  tile_start[tile_count] = sum;
+  entries = sum;
+  Ensure(tile_ranks, entries);
+  ParallelFor(drawn, kBinGrain, [&](size_t begin, size_t end) {
+    uint32_t* next = &chunk_tile_counts[begin / kBinGrain * tile_count];
+    for (size_t rank = begin; rank < end; ++rank) {
+      VisitTiles(sorted[rank], tiles_x, tiles_y,
+                 [&](size_t tile) { tile_ranks[next[tile]++] = static_cast<uint32_t>(rank); });
+    }
+  });
+}
+
+void Renderer::Workspace::IndexEntriesByRank() {
+  rank_start.assign(drawn + 1, 0);
+  for (size_t e = 0; e < entries; ++e) ++rank_start[tile_ranks[e] + 1];
+  for (size_t rank = 0; rank < drawn; ++rank) rank_start[rank + 1] += rank_start[rank];
+  Ensure(rank_entries, entries);
+  std::vector<uint32_t> next(rank_start.begin(), rank_start.end() - 1);
+  for (size_t e = 0; e < entries; ++e) rank_entries[next[tile_ranks[e]]++] = static_cast<uint32_t>(e);
+}
+
+void Renderer::Workspace::OrderRows(std::vector<uint32_t>* splat_idx) {
+  // `projected` is in ascending splat order and keys[rank] holds the place in it.
+  Ensure(row_of_rank, drawn);
+  for (size_t rank = 0; rank < drawn; ++rank) row_of_rank[rank] = static_cast<uint32_t>(keys[rank]);
+  splat_idx->resize(drawn);
+  for (size_t row = 0; row < drawn; ++row) (*splat_idx)[row] = projected[row].splat_idx;
+}
+
+Renderer::Renderer() : work_(std::make_unique<Workspace>()) {}
+Renderer::~Renderer() = default;
+
+size_t Renderer::drawn_splats() const { return work_->drawn; }
+size_t Renderer::tile_entries() const { return work_->entries; }
+
+void Renderer::Forward(const Splats& splats, const capture::Camera& camera, const RenderOptions& options,
+                       Picture* picture) {
+  if (camera.width_px <= 0 || camera.height_px <= 0 ||
+      static_cast<uint64_t>(camera.width_px) * static_cast<uint64_t>(camera.height_px) > (uint64_t{1} << 28)) {
+    throw Error(ErrorCode::kBadInput, "render", "the picture has no pixels or more than 2^28",
+                "choose a width and a height of 1 to 16384 pixels");
+  }
+  Workspace& w = *work_;
+  w.options = options;
+  w.camera = MakeProjectionCamera(camera);
+  w.sh_degree = std::clamp(options.sh_degree, 0, splats.sh_degree);
+  w.width_px = camera.width_px, w.height_px = camera.height_px;
+  w.tiles_x = (w.width_px + kTilePx - 1) / kTilePx, w.tiles_y = (w.height_px + kTilePx - 1) / kTilePx;
+  w.Project(splats);
+  w.Bin();
+  picture->Resize(w.width_px, w.height_px);
+  const MutablePlaneView out = {picture->planes.data(), picture->pixels(), static_cast<size_t>(w.width_px)};
+  ParallelFor(w.tiles(), 4, [&](size_t begin, size_t end) {
+    for (size_t tile = begin; tile < end; ++tile) BlendTile(w.TileAt(tile), options.background, out);
+  });
+}
+
+void Renderer::Backward(const Splats& splats, const Picture& picture, const Picture& d_picture,
+                        SplatGradients* gradients) {
+  Workspace& w = *work_;
+  const PlaneView pixels = {picture.planes.data(), picture.pixels(), static_cast<size_t>(w.width_px)};
+  const PlaneView d_pixels = {d_picture.planes.data(), d_picture.pixels(), static_cast<size_t>(w.width_px)};
+  Ensure(w.sums, w.entries * kGradientSums);
+  ParallelFor(w.tiles(), 4, [&](size_t begin, size_t end) {
+    for (size_t tile = begin; tile < end; ++tile) {
+      BlendTileBackward(w.TileAt(tile), pixels, d_pixels, &w.sums[size_t{w.tile_start[tile]} * kGradientSums]);
+    }
+  });
+  w.IndexEntriesByRank();
+  w.OrderRows(&gradients->splat_idx);
+  const int coefficients = ShCoefficients(w.sh_degree);
+  gradients->sh_coefficients = coefficients;
+  Ensure(gradients->means, 3 * w.drawn);
+  Ensure(gradients->log_scales, 3 * w.drawn);
+  Ensure(gradients->quats, 4 * w.drawn);
+  Ensure(gradients->logits, w.drawn);
+  Ensure(gradients->sh, 3 * w.drawn * coefficients);
+  ParallelFor(w.drawn, 512, [&](size_t begin, size_t end) {
+    for (size_t rank = begin; rank < end; ++rank) {
+      float sums[kGradientSums] = {};
+      for (uint32_t e = w.rank_start[rank]; e < w.rank_start[rank + 1]; ++e) {
+        const float* entry = &w.sums[size_t{w.rank_entries[e]} * kGradientSums];
+        for (int k = 0; k < kGradientSums; ++k) sums[k] += entry[k];
+      }
+      const size_t row = w.row_of_rank[rank];
+      ProjectBackward(splats, w.sorted[rank], w.camera, w.sh_degree, sums,
+                      {&gradients->means[3 * row], &gradients->log_scales[3 * row], &gradients->quats[4 * row],
+                       &gradients->logits[row], &gradients->sh[3 * row * coefficients]});
+    }
+  });
+}
+
+void Renderer::SecondMoments(const Picture& picture, Moments* moments) {
+  Workspace& w = *work_;
+  const PlaneView pixels = {picture.planes.data(), picture.pixels(), static_cast<size_t>(w.width_px)};
+  Ensure(w.sums, w.entries * kMomentSums);
+  ParallelFor(w.tiles(), 4, [&](size_t begin, size_t end) {
+    for (size_t tile = begin; tile < end; ++tile) {
+      BlendTileMoments(w.TileAt(tile), pixels, &w.sums[size_t{w.tile_start[tile]} * kMomentSums]);
+    }
+  });
+  w.IndexEntriesByRank();
+  w.OrderRows(&moments->splat_idx);
+  moments->moments.resize(w.drawn);
+  moments->weight.resize(w.drawn);
+  moments->weight_squared.resize(w.drawn);
+  ParallelFor(w.drawn, 512, [&](size_t begin, size_t end) {
+    for (size_t rank = begin; rank < end; ++rank) {
+      double sums[kMomentSums] = {};
+      for (uint32_t e = w.rank_start[rank]; e < w.rank_start[rank + 1]; ++e) {
+        const float* entry = &w.sums[size_t{w.rank_entries[e]} * kMomentSums];
+        for (int k = 0; k < kMomentSums; ++k) sums[k] += entry[k];
+      }
+      const size_t row = w.row_of_rank[rank];
+      std::copy_n(sums, 15, moments->moments[row].begin());
+      moments->weight[row] = sums[15];
+      moments->weight_squared[row] = sums[16];
+    }
+  });
+}
+
+ImageF ToImage(const Picture& picture) {
+  ImageF image(picture.width_px, picture.height_px, 3);
+  for (size_t i = 0; i < picture.pixels(); ++i) {
+    for (int c = 0; c < 3; ++c) image.pixels[3 * i + c] = picture.plane(c)[i];
+  }
+  return image;
+}
+
+}  // namespace takt::splat
