@@ -21,9 +21,6 @@ endif()
 # -ffp-contract=off: a*b+c means the same in every function and at every optimisation level, so that equal inputs give
 # equal bytes. Kernels that want a fused multiply-add say so (hwy::MulAdd).
 add_compile_options(-Wall -Wextra -Wshadow -Wnon-virtual-dtor -ffp-contract=off)
-if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
-  add_compile_options(-Wno-stringop-overflow)  # GCC 12 invents bounds for std::vector::resize
-endif()
 if(TAKT_WERROR)
   add_compile_options(-Werror)
 endif()

@@ -1,0 +1,12 @@
+# SPDX-License-Identifier: Apache-2.0
+# cmake --install: the program, the libraries with their headers, and the package that find_package(takt) reads.
+include(CMakePackageConfigHelpers)
+
+install(DIRECTORY ${PROJECT_SOURCE_DIR}/src/takt DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
+  FILES_MATCHING PATTERN "*.h" PATTERN cli EXCLUDE)
+
+set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/takt)
+install(EXPORT taktTargets NAMESPACE takt:: DESTINATION ${package_dir})
+write_basic_package_version_file(${PROJECT_BINARY_DIR}/taktConfigVersion.cmake COMPATIBILITY SameMinorVersion)
+install(FILES ${CMAKE_CURRENT_LIST_DIR}/taktConfig.cmake ${PROJECT_BINARY_DIR}/taktConfigVersion.cmake
+  DESTINATION ${package_dir})
