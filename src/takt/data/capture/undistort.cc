@@ -304,7 +304,7 @@ Image8 UndistortMap::Apply(const Image8& picture) const {
   return out;
 }
 
-Image8 BoxDownscale(const Image8& picture, int factor) {
+Image8 BoxDownscale(Image8 picture, int factor) {
   if (factor == 1) return picture;
   Image8 out(picture.width_px / factor, picture.height_px / factor, picture.channels);
   ForChannels(picture.channels, [&]<int kChannels>() {

@@ -48,6 +48,6 @@ class UndistortMap {
 
 // Mean over factor x factor pixels, rounded to nearest; a remainder at the right and bottom is cropped, colours are
 // weighted by alpha where there is one. factor >= 1, at most the shorter side.
-Image8 BoxDownscale(const Image8& picture, int factor);
+Image8 BoxDownscale(Image8 picture, int factor);
 
 }  // namespace takt::capture
