@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// parse_json KEY=VALUE... <document: exits 0 if stdin is one JSON document and each dotted key has its value. A value is
-// compared as text; "KEY=" alone asks only that the key exists.
+// parse_json KEY=VALUE... <document: exits 0 if stdin is one JSON document and each dotted key has its value. A value
+// is compared as text; "KEY=" alone asks only that the key exists.
 #include <fmt/format.h>
 
 #include <algorithm>

@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "takt/cli/command.h"
@@ -40,22 +41,31 @@ int RunInfo(const InfoOptions& options, const Context& context) {
     masks += !view.mask_path.empty();
   }
   const size_t training = loaded.views.size() - held_out;
-  const nlohmann::ordered_json document = {
-      {"path", options.path},          {"source", loaded.source}, {"views", loaded.views.size()},
-      {"training_views", training},    {"held_out_views", held_out}, {"picture_sizes_px", sizes},
-      {"lenses", lenses},              {"has_alpha", loaded.has_alpha}, {"masks", masks},
-      {"points", loaded.points.size()}, {"center_in_world", loaded.center_in_world}, {"extent", loaded.extent}};
-  PrintAnswer(context, document,
-              FormatFields({{"capture", options.path},
-                            {"source", loaded.source},
-                            {"views", fmt::format("{} ({} to train on, {} held out)", loaded.views.size(), training, held_out)},
-                            {"pictures", CountText(sizes) + (loaded.has_alpha ? ", with alpha" : "")},
-                            {"masks", fmt::format("{}", masks)},
-                            {"lenses", CountText(lenses)},
-                            {"points", fmt::format("{}", loaded.points.size())},
-                            {"extent", fmt::format("{:.4g} world units around ({:.4g}, {:.4g}, {:.4g})", loaded.extent,
-                                                   loaded.center_in_world[0], loaded.center_in_world[1],
-                                                   loaded.center_in_world[2])}}));
+  const nlohmann::ordered_json document = {{"path", options.path},
+                                           {"source", loaded.source},
+                                           {"views", loaded.views.size()},
+                                           {"training_views", training},
+                                           {"held_out_views", held_out},
+                                           {"picture_sizes_px", sizes},
+                                           {"lenses", lenses},
+                                           {"has_alpha", loaded.has_alpha},
+                                           {"masks", masks},
+                                           {"points", loaded.points.size()},
+                                           {"center_in_world", loaded.center_in_world},
+                                           {"extent", loaded.extent},
+                                           {"warnings", loaded.warnings}};
+  std::vector<std::pair<std::string, std::string>> fields = {
+      {"capture", options.path},
+      {"source", loaded.source},
+      {"views", fmt::format("{} ({} to train on, {} held out)", loaded.views.size(), training, held_out)},
+      {"pictures", CountText(sizes) + (loaded.has_alpha ? ", with alpha" : "")},
+      {"masks", fmt::format("{}", masks)},
+      {"lenses", CountText(lenses)},
+      {"points", fmt::format("{}", loaded.points.size())},
+      {"extent", fmt::format("{:.4g} world units around ({:.4g}, {:.4g}, {:.4g})", loaded.extent,
+                             loaded.center_in_world[0], loaded.center_in_world[1], loaded.center_in_world[2])}};
+  for (const std::string& warning : loaded.warnings) fields.emplace_back("warning", warning);
+  PrintAnswer(context, document, FormatFields(fields));
   return 0;
 }
 

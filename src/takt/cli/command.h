@@ -13,15 +13,16 @@ namespace takt::cli {
 
 // What every verb shares: the global options, and the verb that the command line chose.
 struct Context {
-  bool quiet = false;          // --quiet: no progress
-  bool json = false;           // --json: one JSON document on stdout, errors included
-  int threads = 0;             // --threads; 0 = one per core
-  std::function<int()> verb;   // set by the callback of the chosen verb; returns the exit status (0, or 1: checked and failed)
+  bool quiet = false;  // --quiet: no progress
+  bool json = false;   // --json: one JSON document on stdout, errors included
+  int threads = 0;     // --threads; 0 = one per core
+  std::function<int()>
+      verb;  // set by the callback of the chosen verb; returns the exit status (0, or 1: checked and failed)
 };
 
-// A command group is one file, `x_commands.cc`, with one function: it adds `takt x` and its verbs to `app`. The callback of
-// a verb does no work: it sets context.verb, which main() calls once the whole command line is known to be right.
-// Work reports failure by takt::Error. A new group is declared here and named in kGroups of run.cc.
+// A command group is one file, `x_commands.cc`, with one function: it adds `takt x` and its verbs to `app`. The
+// callback of a verb does no work: it sets context.verb, which main() calls once the whole command line is known to be
+// right. Work reports failure by takt::Error. A new group is declared here and named in kGroups of run.cc.
 void RegisterCapture(CLI::App& app, Context& context);
 
 // The program: parses, runs the verb, prints its error if it has one. Returns the exit status (docs/errors/README.md).

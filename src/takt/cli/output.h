@@ -22,7 +22,8 @@ void Print(std::string_view text);
 void PrintAnswer(const Context& context, const nlohmann::ordered_json& document, std::string_view text);
 
 // "takt: error: subject: message" and, where there is one, "  hint: ..." to stderr; with --json instead
-// {"error": {"code", "subject", "message", "hint", "exit_status"}} to stdout. `code` is ErrorCodeName's word, or "usage".
+// {"error": {"code", "subject", "message", "hint", "exit_status"}} to stdout. `code` is ErrorCodeName's word, or
+// "usage".
 void PrintError(const Context& context, std::string_view code, int exit_status, const std::string& subject,
                 const std::string& message, const std::string& hint);
 

@@ -34,7 +34,8 @@ size_t EditDistance(std::string_view a, std::string_view b) {
         continue;
       }
       d[i][j] = std::min({d[i - 1][j] + 1, d[i][j - 1] + 1, d[i - 1][j - 1] + (a[i - 1] != b[j - 1])});
-      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) d[i][j] = std::min(d[i][j], d[i - 2][j - 2] + 1);
+      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+        d[i][j] = std::min(d[i][j], d[i - 2][j - 2] + 1);
     }
   }
   return d[a.size()][b.size()];
@@ -52,7 +53,8 @@ std::string SuggestVerb(const CLI::App& group, const std::string& typed, const s
       nearest = verb->get_name();
     }
   }
-  return nearest.empty() ? fmt::format("one of: {}; see {}", choices, help) : fmt::format("did you mean '{}'?", nearest);
+  return nearest.empty() ? fmt::format("one of: {}; see {}", choices, help)
+                         : fmt::format("did you mean '{}'?", nearest);
 }
 
 int ReportUsage(const Context& context, const CLI::App& app, const CLI::ParseError& error) {
@@ -86,8 +88,9 @@ int RunVerb(const Context& context) {
     return status;
   };
   const auto bug = [&](const std::string& what) {
-    return fail(Error(ErrorCode::kInternal, "takt", what,
-                      "this is a bug in Takt: please report it with the command line and the output of takt --version"));
+    return fail(
+        Error(ErrorCode::kInternal, "takt", what,
+              "this is a bug in Takt: please report it with the command line and the output of takt --version"));
   };
   try {
     return context.verb();
@@ -126,7 +129,8 @@ int ParseAndRun(int argc, const char* const* argv, Context& context) {
     return 0;
   } catch (const CLI::ParseError& error) {
     // The command line is wrong, so --json may not have been reached.
-    context.json = context.json || std::any_of(argv + 1, argv + argc, [](const char* a) { return std::string_view(a) == "--json"; });
+    context.json = context.json ||
+                   std::any_of(argv + 1, argv + argc, [](const char* a) { return std::string_view(a) == "--json"; });
     return ReportUsage(context, app, error);
   }
   SetThreadCount(context.threads);
@@ -147,7 +151,8 @@ int Run(int argc, const char* const* argv) {
   } catch (const Error& error) {
     // Only Print fails out here: stdout is lost, so stderr gets the words even with --json.
     context.json = false;
-    PrintError(context, ErrorCodeName(error.code()), ExitStatus(error.code()), error.subject(), error.message(), error.hint());
+    PrintError(context, ErrorCodeName(error.code()), ExitStatus(error.code()), error.subject(), error.message(),
+               error.hint());
     return ExitStatus(error.code());
   }
 }
