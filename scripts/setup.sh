@@ -11,7 +11,7 @@
 takt_packages=(
   g++ cmake ninja-build ccache mold pkg-config
   libhwy-dev libtbb-dev nlohmann-json3-dev libcli11-dev libfmt-dev
-  libpng-dev libjpeg62-turbo-dev libzstd-dev zlib1g-dev
+  libpng-dev libjpeg62-turbo-dev libzstd-dev zlib1g-dev libnanoflann-dev
   libgtest-dev libgmock-dev libbenchmark-dev
 )
 
@@ -47,11 +47,11 @@ takt_setup() {
 
   by_hand="apt-get install --no-install-recommends ${missing[*]}"
   if [ "$(id -u)" -ne 0 ] && ! command -v sudo >/dev/null; then
-    echo "takt: error: ${#missing[@]} packages are missing, and this user can neither be root nor sudo" >&2
+    echo "takt: error: packages are missing, and this user is not root and has no sudo: ${missing[*]}" >&2
     echo "  hint: as root, run: $by_hand" >&2
     return 1
   fi
-  echo "takt: installing ${#missing[@]} Debian packages: ${missing[*]}" >&2
+  echo "takt: installing Debian packages: ${missing[*]}" >&2
   for package in "${missing[@]}"; do
     if ! apt-cache show --no-all-versions "$package" >/dev/null 2>&1; then
       takt_apt_get update || true  # an unreachable extra source need not matter: the installation decides
