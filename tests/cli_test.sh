@@ -19,7 +19,13 @@ run "$takt" --version
 expect_status 0 "--version"
 expect_line out '^takt [0-9]+\.[0-9]+\.[0-9]+$' "--version"
 
-for arguments in --help "capture --help" "capture info --help" "splat --help" "splat train --help"; do
+helps=(--help)
+for group in $(subcommands "$takt"); do
+  helps+=("$group --help")
+  for verb in $(subcommands "$takt" "$group"); do helps+=("$group $verb --help"); done
+done
+[ "${#helps[@]}" -ge 3 ] || fail "takt --help lists next to nothing"
+for arguments in "${helps[@]}"; do
   # shellcheck disable=SC2086  # words on purpose
   run "$takt" $arguments
   expect_status 0 "$arguments"
@@ -53,9 +59,8 @@ expect_status 2 "negative threads"
 run "$takt" capture info "$work/nowhere"
 expect_status 3 "a path that does not exist"
 expect_line err "^takt: error: .*nowhere" "a path that does not exist"
-expect_line err "^  hint: " "a path that does not exist"
 expect_empty out "a path that does not exist"
-[ "$(wc -l <"$work/err")" -eq 2 ] || fail "an error is one line and a hint"
+[ "$(wc -l <"$work/err")" -le 2 ] || fail "an error is one line, and at most one of hint"
 mkdir "$work/empty"
 run "$takt" capture info "$work/empty"
 expect_status 3 "an empty folder"

@@ -7,12 +7,10 @@
 takt=$1
 root=$2
 
-subcommands() { "$takt" "$@" --help | sed -n '/^Subcommands:/,$p' | sed -n 's/^  \([a-z]\{1,\}\).*/\1/p'; }
-
 examples=$("$root/scripts/run_doc_examples.sh" --print "$root"/docs/guide/*.md)
 count=0
-for group in $(subcommands); do
-  for verb in $(subcommands "$group"); do
+for group in $(subcommands "$takt"); do
+  for verb in $(subcommands "$takt" "$group"); do
     count=$((count + 1))
     grep -Eq "(^| )takt( --?[a-z]+)* $group $verb( |$)" <<<"$examples" || fail "no tested example of: takt $group $verb"
   done

@@ -48,3 +48,8 @@ finish() {
     exit 1
   fi
 }
+
+# subcommands TAKT GROUP...: the names under "Subcommands:" in the help.
+subcommands() {
+  "$@" --help | sed -n '/^Subcommands:/,$s/^  \([a-z]\{1,\}\).*/\1/p'
+}
