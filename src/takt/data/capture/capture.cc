@@ -11,6 +11,7 @@
 
 #include "takt/core/base/error.h"
 #include "takt/core/io/image.h"
+#include "takt/data/capture/colmap.h"
 #include "takt/data/capture/draft.h"
 #include "takt/data/capture/transforms.h"
 #include "takt/data/capture/undistort.h"
@@ -33,6 +34,14 @@ DraftCapture LoadDraft(const fs::path& path) {
   if (fs::is_regular_file(path, ignored)) return LoadTransforms(path);
   if (!fs::is_directory(path, ignored)) {
     throw Error(ErrorCode::kNotFound, path.string(), "there is no such capture folder or file");
+  }
+  if (const auto model = FindColmapModel(path)) {
+    DraftCapture draft = LoadColmap(path, *model);
+    if (fs::exists(path / "transforms.json", ignored)) {
+      draft.warnings.push_back(
+          fmt::format("{}: read as COLMAP; name transforms.json itself to read that", path.string()));
+    }
+    return draft;
   }
   if (fs::exists(path / "transforms.json", ignored)) return LoadTransforms(path / "transforms.json");
   if (fs::exists(path / "transforms_train.json", ignored)) return LoadBlender(path);
