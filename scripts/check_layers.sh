@@ -37,6 +37,7 @@ done
     Only("^chipmunk/", "^src/takt/data/sim/", "Chipmunk is for src/takt/data/sim only")
     Only("^opencv", "^src/takt/apps/inspect/", "OpenCV is for src/takt/apps/inspect only")
     Only("^CLI/", "^src/takt/cli/", "CLI11 is for src/takt/cli only")
+    Only("^(.mmintrin|x86intrin|arm_neon)\\.h$", "^$", "kernels use Highway, not intrinsics")
     Only("^(png|jpeglib)\\.h$", "^src/takt/core/io/", "picture codecs are for src/takt/core/io only")
     max_lines = 1000
   }

@@ -60,6 +60,7 @@ planted "torch in data" src/takt/data/low/bad.cc 'libtorch' '#include <torch/tor
 planted "c10 in cli" src/takt/cli/bad.cc 'libtorch' '#include <c10/util/Half.h>'
 planted "ATen in core" src/takt/core/base/bad.cc 'libtorch' '#include <ATen/ATen.h>'
 planted "Highway in a plain file" src/takt/data/low/bad.cc 'Highway' '#include "hwy/highway.h"'
+planted "intrinsics" src/takt/data/low/bad_simd.cc 'not intrinsics' '#include <immintrin.h>'
 planted "MuJoCo outside sim" src/takt/data/low/bad.cc 'MuJoCo' '#include <mujoco/mujoco.h>'
 planted "OpenCV outside inspect" src/takt/data/low/bad.cc 'OpenCV' '#include <opencv2/core.hpp>'
 planted "CLI11 in a stage" src/takt/data/low/bad.cc 'CLI11' '#include <CLI/CLI.hpp>'
