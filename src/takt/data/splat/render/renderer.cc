@@ -265,7 +265,9 @@ void Renderer::SecondMoments(const Picture& picture, Moments* moments) {
       const size_t row = w.row_of_rank[rank];
       std::copy_n(sums, 15, moments->moments[row].begin());
       moments->weight[row] = sums[15];
-      moments->weight_squared[row] = sums[16];
+      // A colour that was clamped at 0 does not follow its coefficients.
+      const float* color = w.sorted[rank].color;
+      moments->weight_squared[row] = sums[16] * ((color[0] > 0) + (color[1] > 0) + (color[2] > 0)) / 3;
     }
   });
 }

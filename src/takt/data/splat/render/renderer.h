@@ -81,7 +81,7 @@ class Renderer {
     std::vector<uint32_t> splat_idx;              // [V]
     std::vector<std::array<double, 15>> moments;  // [V]
     std::vector<double> weight;                   // [V] sum over pixels of alpha * transmittance
-    std::vector<double> weight_squared;           // [V] sum over pixels of (alpha * transmittance)^2
+    std::vector<double> weight_squared;           // [V] sum of its square, times the share of colours above 0
   };
   void SecondMoments(const Picture& picture, Moments* moments);
 

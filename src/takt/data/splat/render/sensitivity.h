@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <array>
 #include <span>
 #include <vector>
 
@@ -26,12 +27,14 @@ struct Sensitivity {
   size_t size() const { return importance.size(); }
 };
 
-// Sums over the cameras. Deterministic for any thread count. Cost: about one backward pass a camera.
-// Errors: bad_input when there are no splats or no cameras; cancelled.
+// Sums over the cameras, with pictures composited over `background`. Exact to first order in each parameter alone; the
+// turn of the viewing direction when a mean moves is left out. Deterministic for any thread count.
+// Cost: about one backward pass a camera. Errors: bad_input when there are no splats or no cameras; cancelled.
 Sensitivity ComputeSensitivity(const Splats& splats, std::span<const capture::Camera> cameras,
-                               const ProgressSink& progress = {});
+                               const std::array<float, 3>& background = {0, 0, 0}, const ProgressSink& progress = {});
 
-// `count` cameras on a sphere around the splats' robust bounds, all looking at its centre: stands in for a capture.
-std::vector<capture::Camera> HemisphereCameras(const Splats& splats, int count, int width_px, int height_px);
+// `count` cameras spread evenly on a sphere around the splats (their 5 % to 95 % bounds), all looking at its centre
+// and just seeing it whole: they stand in for a capture.
+std::vector<capture::Camera> SphereCameras(const Splats& splats, int count, int width_px, int height_px);
 
 }  // namespace takt::splat
