@@ -29,6 +29,9 @@ constexpr float kHalfSqrt2 = 0.70710678118654752f;
 constexpr uint64_t kMaxInflateRatio = 1032;  // of deflate
 constexpr uint64_t kMaxZstdRatio = 1024;     // what the format's own library allows
 constexpr uint64_t kMaxTrailingBytes = uint64_t{1} << 24;
+constexpr uint32_t kCoordinateSystem = 0xADBE0003;
+constexpr std::array<const char*, 16> kAxes = {"LDB", "RDB", "LUB", "RUB", "LDF", "RDF", "LUF", "RUF",
+                                               "LFD", "RFD", "LFU", "RFU", "LBD", "RBD", "LBU", "RBU"};
 constexpr int kZstdLevel = 12;  // as the format's own library
 
 enum Stream { kPositions, kAlphas, kColours, kScales, kRotations, kSh, kStreams };
@@ -128,17 +131,20 @@ Header UnpackOld(std::span<const uint8_t> bytes, const std::string& subject, Rea
   return h;
 }
 
-// Extensions are records {u32 type, u32 length, bytes}; none of them changes what the splats are.
+// Extensions are records {u32 type, u32 length, bytes}. None changes the numbers; one says what the axes are.
 void ReportExtensions(std::span<const uint8_t> zone, ReadReport& report) {
   while (zone.size() >= 8) {
     uint32_t type, length;
     std::memcpy(&type, zone.data(), 4);
     std::memcpy(&length, zone.data() + 4, 4);
     if (length > zone.size() - 8) break;
-    const std::string_view name = type == 0xADBE0002   ? " (camera limits)"
-                                  : type == 0xADBE0003 ? " (coordinate system: axes stay as stored)"
-                                                       : "";
-    report.ignored.push_back(fmt::format("extension {:#010x}: {} bytes{}", type, length, name));
+    uint32_t axes = 0;
+    if (type == kCoordinateSystem && length == 4) std::memcpy(&axes, zone.data() + 8, 4);
+    if (axes >= 1 && axes <= kAxes.size()) {
+      report.axes = kAxes[axes - 1];
+    } else {
+      report.ignored.push_back(fmt::format("extension {:#010x}: {} bytes", type, length));
+    }
     zone = zone.subspan(8 + length);
   }
   if (!zone.empty()) report.ignored.push_back(fmt::format("{} bytes before the table of contents", zone.size()));
@@ -348,6 +354,7 @@ bool IsSpz(std::span<const uint8_t> bytes) {
 Splats ParseSpz(std::span<const uint8_t> bytes, const std::string& subject, ReadReport& report) {
   if (!IsSpz(bytes)) throw Error(ErrorCode::kBadInput, subject, "is not an .spz file: it does not begin with 'NGSP'");
   report.format = Format::kSpz;
+  report.axes = "RUB";
   report.columns = {"positions", "alphas", "colors", "scales", "rotations"};
   std::array<std::vector<uint8_t>, kStreams> storage;
   Streams streams;
