@@ -11,7 +11,7 @@ Without CAPTURE it first makes one: a procedurally modelled factory cell, photog
 
   CAPTURE             a folder with a COLMAP model or a transforms.json, and its photos
   --max-bytes SIZE    the budget                     (default 2MB)
-  --minutes M         training time                  (default 5)
+  --minutes M         training time                  (default 10; 4 for the cell)
   --out DIR           where the results go           (default out/NAME-OF-CAPTURE here)
   --help              this text
 
@@ -25,7 +25,7 @@ usage_error() {
   exit 2
 }
 
-capture='' out='' max_bytes=2MB minutes=5
+capture='' out='' max_bytes=2MB minutes=
 while [ $# -gt 0 ]; do
   case "$1" in
     -h | --help)
@@ -66,14 +66,16 @@ root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
 . "$root/scripts/build.sh"
 takt_setup
 takt_build "$root" takt
-takt=$root/build/release/src/takt/cli/takt
+takt=$root/build/release/bin/takt
 
 if [ -n "$capture" ]; then
   name=$(basename -- "$(realpath -- "$capture")")
   name=${name%.json}
   : "${out:="$root/out/$name"}"
+  : "${minutes:=10}"
 else
   : "${out:="$root/out/cell"}"
+  : "${minutes:=4}"
   capture=$out/capture
   # The capture is a pure function of its seed; its transforms.json is written last.
   [ -f "$capture/transforms.json" ] || "$takt" capture cell --out "$capture"
