@@ -10,6 +10,7 @@
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "takt/data/splat/render/rasterize_simd.cc"
 #include <hwy/foreach_target.h>
+#include <hwy/cache_control.h>
 #include <hwy/highway.h>
 
 HWY_BEFORE_NAMESPACE();
@@ -87,6 +88,15 @@ HWY_INLINE V Exp2(V x) {
   p = hn::MulAdd(p, f, hn::Set(d, 6.9314720e-1f));
   p = hn::MulAdd(p, f, hn::Set(d, 1.0f));
   return hn::BitCast(d, hn::Add(hn::BitCast(di, p), hn::ShiftLeft<23>(whole)));
+}
+
+// A tile's splats lie scattered over an array larger than the second-level cache: without this, waiting for them takes a
+// third of the time.
+constexpr size_t kPrefetchAhead = 8;
+HWY_INLINE void PrefetchEntry(const Tile& tile, size_t entry) {
+  if (entry + kPrefetchAhead < tile.ranks.size()) {
+    hwy::Prefetch(&tile.splats[tile.ranks[entry + kPrefetchAhead]]);
+  }
 }
 
 constexpr float kLog2MinAlpha = -7.994353436858858f;  // log2(1 / 255)
@@ -175,8 +185,9 @@ void BlendTileImpl(const Tile& tile, const std::array<float, 3>& background, con
   alignas(64) float red[kTilePixels] = {}, green[kTilePixels] = {}, blue[kTilePixels] = {};
   StartTransmittance(tile, transmittance);
   uint64_t live = LiveBlocks(transmittance, lanes);
-  for (const uint32_t rank : tile.ranks) {
-    const Projected& p = tile.splats[rank];
+  for (size_t entry = 0; entry < tile.ranks.size(); ++entry) {
+    PrefetchEntry(tile, entry);
+    const Projected& p = tile.splats[tile.ranks[entry]];
     const BlockRange range = Blocks(p, tile, shape);
     const SplatVectors s(p, tile);
     const V r = hn::Set(d, p.color[0]), g = hn::Set(d, p.color[1]), b = hn::Set(d, p.color[2]);
@@ -235,6 +246,7 @@ void BlendTileBackwardImpl(const Tile& tile, const PlaneView& picture, const Pla
   uint64_t live = LiveBlocks(transmittance, lanes);
   const V zero = hn::Zero(d);
   for (size_t entry = 0; entry < tile.ranks.size(); ++entry) {
+    PrefetchEntry(tile, entry);
     float* out = sums + entry * kGradientSums;
     const Projected& p = tile.splats[tile.ranks[entry]];
     const BlockRange range = Blocks(p, tile, shape);
@@ -294,6 +306,7 @@ void BlendTileMomentsImpl(const Tile& tile, const PlaneView& picture, float* sum
   uint64_t live = LiveBlocks(transmittance, lanes);
   const V zero = hn::Zero(d);
   for (size_t entry = 0; entry < tile.ranks.size(); ++entry) {
+    PrefetchEntry(tile, entry);
     const Projected& p = tile.splats[tile.ranks[entry]];
     const BlockRange range = Blocks(p, tile, shape);
     const SplatVectors s(p, tile);

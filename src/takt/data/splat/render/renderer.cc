@@ -58,6 +58,16 @@ void VisitTiles(const Projected& p, int tiles_x, int tiles_y, const Visit& visit
   const int y0 = static_cast<int>(std::ceil(std::clamp(top, 0.0f, last_y + 1)));
   const int y1 = static_cast<int>(std::floor(std::clamp(bottom, -1.0f, last_y)));
   if (y0 > y1) return;
+  const float box_left = p.mean_x - p.extent_x - slack - 0.5f, box_right = p.mean_x + p.extent_x + slack - 0.5f;
+  const int box_x0 = static_cast<int>(std::ceil(std::clamp(box_left, 0.0f, last_x + 1)));
+  const int box_x1 = static_cast<int>(std::floor(std::clamp(box_right, -1.0f, last_x)));
+  if (box_x0 > box_x1) return;
+  if (box_x0 / kTilePx == box_x1 / kTilePx) {  // a single column of tiles needs no ellipse
+    for (int ty = y0 / kTilePx; ty <= y1 / kTilePx; ++ty) {
+      visit(static_cast<uint32_t>(ty * tiles_x + box_x0 / kTilePx));
+    }
+    return;
+  }
   const float reach = p.log2_opacity + 7.994353436858858f;
   const float half_inverse_a = 0.5f / p.a;
   const float widest_dy = -p.b * p.extent_x / (2.0f * p.c);  // where the ellipse is rightmost; leftmost is opposite
@@ -74,7 +84,7 @@ void VisitTiles(const Projected& p, int tiles_x, int tiles_y, const Visit& visit
     const int x0 = static_cast<int>(std::ceil(std::clamp(left, 0.0f, last_x + 1)));
     const int x1 = static_cast<int>(std::floor(std::clamp(right, -1.0f, last_x)));
     if (x0 > x1) continue;
-    for (int tx = x0 / kTilePx; tx <= x1 / kTilePx; ++tx) visit(static_cast<size_t>(ty) * tiles_x + tx);
+    for (int tx = x0 / kTilePx; tx <= x1 / kTilePx; ++tx) visit(static_cast<uint32_t>(ty * tiles_x + tx));
   }
 }
 
@@ -89,6 +99,7 @@ struct Renderer::Workspace {
   std::vector<Projected> projected, sorted;    // sorted: front to back
   std::vector<uint64_t> keys, scratch;
   std::vector<uint32_t> chunk_tile_counts;     // [chunk, tile], then start positions
+  std::vector<std::vector<uint32_t>> chunk_tiles;  // per chunk: the tiles of its ranks, one after the other
   std::vector<uint32_t> tile_start;            // [tiles + 1]
   std::vector<uint32_t> tile_ranks;            // [entries] grouped by tile, front to back
   std::vector<uint32_t> rank_start;            // [drawn + 1]
@@ -109,7 +120,6 @@ struct Renderer::Workspace {
 
   void Project(const Splats& splats);
   void Bin();
-  void IndexEntriesByRank();
   void OrderRows(std::vector<uint32_t>* splat_idx);
 };
 
@@ -137,10 +147,19 @@ void Renderer::Workspace::Project(const Splats& splats) {
 void Renderer::Workspace::Bin() {
   const size_t chunks = (drawn + kBinGrain - 1) / kBinGrain, tile_count = tiles();
   chunk_tile_counts.assign(chunks * tile_count, 0);
+  if (chunk_tiles.size() < chunks) chunk_tiles.resize(chunks);
+  Ensure(rank_start, drawn + 1);
   ParallelFor(drawn, kBinGrain, [&](size_t begin, size_t end) {
     uint32_t* counts = &chunk_tile_counts[begin / kBinGrain * tile_count];
+    std::vector<uint32_t>& touched = chunk_tiles[begin / kBinGrain];
+    touched.clear();
     for (size_t rank = begin; rank < end; ++rank) {
-      VisitTiles(sorted[rank], tiles_x, tiles_y, [&](size_t tile) { ++counts[tile]; });
+      const size_t before = touched.size();
+      VisitTiles(sorted[rank], tiles_x, tiles_y, [&](uint32_t tile) {
+        ++counts[tile];
+        touched.push_back(tile);
+      });
+      rank_start[rank + 1] = static_cast<uint32_t>(touched.size() - before);
     }
   });
   Ensure(tile_start, tile_count + 1);
@@ -151,23 +170,21 @@ void Renderer::Workspace::Bin() {
   }
   tile_start[tile_count] = sum;
   entries = sum;
+  rank_start[0] = 0;
+  for (size_t rank = 0; rank < drawn; ++rank) rank_start[rank + 1] += rank_start[rank];
   Ensure(tile_ranks, entries);
+  Ensure(rank_entries, entries);
   ParallelFor(drawn, kBinGrain, [&](size_t begin, size_t end) {
     uint32_t* next = &chunk_tile_counts[begin / kBinGrain * tile_count];
+    const uint32_t* tile = chunk_tiles[begin / kBinGrain].data();
     for (size_t rank = begin; rank < end; ++rank) {
-      VisitTiles(sorted[rank], tiles_x, tiles_y,
-                 [&](size_t tile) { tile_ranks[next[tile]++] = static_cast<uint32_t>(rank); });
+      for (uint32_t e = rank_start[rank]; e < rank_start[rank + 1]; ++e) {
+        rank_entries[e] = next[*tile]++;
+        tile_ranks[rank_entries[e]] = static_cast<uint32_t>(rank);
+        ++tile;
+      }
     }
   });
-}
-
-void Renderer::Workspace::IndexEntriesByRank() {
-  rank_start.assign(drawn + 1, 0);
-  for (size_t e = 0; e < entries; ++e) ++rank_start[tile_ranks[e] + 1];
-  for (size_t rank = 0; rank < drawn; ++rank) rank_start[rank + 1] += rank_start[rank];
-  Ensure(rank_entries, entries);
-  std::vector<uint32_t> next(rank_start.begin(), rank_start.end() - 1);
-  for (size_t e = 0; e < entries; ++e) rank_entries[next[tile_ranks[e]]++] = static_cast<uint32_t>(e);
 }
 
 void Renderer::Workspace::OrderRows(std::vector<uint32_t>* splat_idx) {
@@ -217,7 +234,6 @@ void Renderer::Backward(const Splats& splats, const Picture& picture, const Pict
       BlendTileBackward(w.TileAt(tile), pixels, d_pixels, &w.sums[size_t{w.tile_start[tile]} * kGradientSums]);
     }
   });
-  w.IndexEntriesByRank();
   w.OrderRows(&gradients->splat_idx);
   const int coefficients = ShCoefficients(w.sh_degree);
   gradients->sh_coefficients = coefficients;
@@ -250,7 +266,6 @@ void Renderer::SecondMoments(const Picture& picture, Moments* moments) {
       BlendTileMoments(w.TileAt(tile), pixels, &w.sums[size_t{w.tile_start[tile]} * kMomentSums]);
     }
   });
-  w.IndexEntriesByRank();
   w.OrderRows(&moments->splat_idx);
   moments->moments.resize(w.drawn);
   moments->weight.resize(w.drawn);
