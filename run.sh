@@ -69,8 +69,9 @@ takt_build "$root" takt
 takt=$root/build/release/bin/takt
 
 if [ -n "$capture" ]; then
-  name=$(basename -- "$(realpath -- "$capture")")
-  name=${name%.json}
+  name=$(realpath -- "$capture")
+  [ -d "$name" ] || name=$(dirname -- "$name")
+  name=$(basename -- "$name")
   : "${out:="$root/out/$name"}"
   : "${minutes:=10}"
 else
