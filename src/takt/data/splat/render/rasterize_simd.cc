@@ -177,7 +177,8 @@ HWY_INLINE void LoadPlane(const Tile& tile, const PlaneView& view, int plane, fl
   }
 }
 
-void BlendTileImpl(const Tile& tile, const std::array<float, 3>& background, const MutablePlaneView& out) {
+void BlendTileImpl(const Tile& tile, const std::array<float, 3>& background, const MutablePlaneView& out,
+                   uint64_t* touched) {
   const D d;
   const int lanes = static_cast<int>(hn::Lanes(d));
   const BlockShape shape = Shape();
@@ -185,6 +186,7 @@ void BlendTileImpl(const Tile& tile, const std::array<float, 3>& background, con
   alignas(64) float red[kTilePixels] = {}, green[kTilePixels] = {}, blue[kTilePixels] = {};
   StartTransmittance(tile, transmittance);
   uint64_t live = LiveBlocks(transmittance, lanes);
+  std::fill_n(touched, tile.ranks.size(), uint64_t{0});
   for (size_t entry = 0; entry < tile.ranks.size(); ++entry) {
     PrefetchEntry(tile, entry);
     const Projected& p = tile.splats[tile.ranks[entry]];
@@ -199,6 +201,7 @@ void BlendTileImpl(const Tile& tile, const std::array<float, 3>& background, con
         const V t = hn::Load(d, transmittance + at);
         const Sample sample = Evaluate(s, t, at);
         if (hn::AllFalse(d, sample.visible)) continue;
+        touched[entry] |= uint64_t{1} << block;
         const Step step = Advance(sample, t);
         hn::Store(hn::MulAdd(step.weight, r, hn::Load(d, red + at)), d, red + at);
         hn::Store(hn::MulAdd(step.weight, g, hn::Load(d, green + at)), d, green + at);
@@ -220,10 +223,10 @@ void BlendTileImpl(const Tile& tile, const std::array<float, 3>& background, con
   }
 }
 
-void BlendTileBackwardImpl(const Tile& tile, const PlaneView& picture, const PlaneView& d_picture, float* sums) {
+void BlendTileBackwardImpl(const Tile& tile, const PlaneView& picture, const PlaneView& d_picture,
+                           const uint64_t* touched, float* sums) {
   const D d;
   const int lanes = static_cast<int>(hn::Lanes(d));
-  const BlockShape shape = Shape();
   alignas(64) float transmittance[kTilePixels];
   alignas(64) float d_red[kTilePixels], d_green[kTilePixels], d_blue[kTilePixels], d_coverage[kTilePixels];
   // d_picture . (picture - what is blended so far): what the splats behind still contribute to the loss. Walking front
@@ -243,115 +246,101 @@ void BlendTileBackwardImpl(const Tile& tile, const PlaneView& picture, const Pla
       for (int i = 0; i < kTilePixels; ++i) rest[i] += gradients[c][i] * value[i];
     }
   }
-  uint64_t live = LiveBlocks(transmittance, lanes);
   const V zero = hn::Zero(d);
   for (size_t entry = 0; entry < tile.ranks.size(); ++entry) {
     PrefetchEntry(tile, entry);
     float* out = sums + entry * kGradientSums;
+    if (touched[entry] == 0) {
+      std::fill_n(out, kGradientSums, 0.0f);
+      continue;
+    }
     const Projected& p = tile.splats[tile.ranks[entry]];
-    const BlockRange range = Blocks(p, tile, shape);
     const SplatVectors s(p, tile);
     const V r = hn::Set(d, p.color[0]), g = hn::Set(d, p.color[1]), b = hn::Set(d, p.color[2]);
     V s0 = zero, sx = zero, sy = zero, sxx = zero, sxy = zero, syy = zero, sr = zero, sg = zero, sb = zero;
-    bool any = false;
-    for (int by = range.y0; by <= range.y1; ++by) {
-      for (int bx = range.x0; bx <= range.x1; ++bx) {
-        const int block = BlockIndex(bx, by, shape);
-        if (!((live >> block) & 1)) continue;
-        const int at = block * lanes;
-        const V t = hn::Load(d, transmittance + at);
-        const Sample sample = Evaluate(s, t, at);
-        if (hn::AllFalse(d, sample.visible)) continue;
-        any = true;
-        const Step step = Advance(sample, t);
-        const V gr = hn::Load(d, d_red + at), gg = hn::Load(d, d_green + at), gb = hn::Load(d, d_blue + at);
-        const V along = hn::MulAdd(gr, r, hn::MulAdd(gg, g, hn::MulAdd(gb, b, hn::Load(d, d_coverage + at))));
-        const V behind = hn::NegMulAdd(step.weight, along, hn::Load(d, rest + at));
-        hn::Store(behind, d, rest + at);
-        hn::Store(step.next, d, transmittance + at);
-        if (hn::AllFalse(d, hn::Gt(step.next, zero))) live &= ~(uint64_t{1} << block);
-        sr = hn::MulAdd(step.weight, gr, sr);
-        sg = hn::MulAdd(step.weight, gg, sg);
-        sb = hn::MulAdd(step.weight, gb, sb);
-        // v = alpha * (T along - behind / (1 - alpha)); a clamped alpha has no gradient.
-        const V odds = hn::Div(step.alpha, hn::Sub(hn::Set(d, 1.0f), step.alpha));
-        const M smooth = hn::And(step.drawn, hn::Le(step.raw_alpha, hn::Set(d, kMaxAlpha)));
-        const V v = hn::IfThenElseZero(smooth, hn::NegMulAdd(odds, behind, hn::Mul(step.weight, along)));
-        const V vx = hn::Mul(v, sample.dx), vy = hn::Mul(v, sample.dy);
-        s0 = hn::Add(s0, v);
-        sx = hn::Add(sx, vx);
-        sy = hn::Add(sy, vy);
-        sxx = hn::MulAdd(vx, sample.dx, sxx);
-        sxy = hn::MulAdd(vx, sample.dy, sxy);
-        syy = hn::MulAdd(vy, sample.dy, syy);
-      }
-    }
-    if (!any) {
-      std::fill_n(out, kGradientSums, 0.0f);
-      continue;
+    for (uint64_t blocks = touched[entry]; blocks != 0; blocks &= blocks - 1) {
+      const int at = std::countr_zero(blocks) * lanes;
+      const V t = hn::Load(d, transmittance + at);
+      const Sample sample = Evaluate(s, t, at);
+      const Step step = Advance(sample, t);
+      const V gr = hn::Load(d, d_red + at), gg = hn::Load(d, d_green + at), gb = hn::Load(d, d_blue + at);
+      const V along = hn::MulAdd(gr, r, hn::MulAdd(gg, g, hn::MulAdd(gb, b, hn::Load(d, d_coverage + at))));
+      const V behind = hn::NegMulAdd(step.weight, along, hn::Load(d, rest + at));
+      hn::Store(behind, d, rest + at);
+      hn::Store(step.next, d, transmittance + at);
+      sr = hn::MulAdd(step.weight, gr, sr);
+      sg = hn::MulAdd(step.weight, gg, sg);
+      sb = hn::MulAdd(step.weight, gb, sb);
+      // v = alpha * (T along - behind / (1 - alpha)); a clamped alpha has no gradient.
+      const V odds = hn::Div(step.alpha, hn::Sub(hn::Set(d, 1.0f), step.alpha));
+      const M smooth = hn::And(step.drawn, hn::Le(step.raw_alpha, hn::Set(d, kMaxAlpha)));
+      const V v = hn::IfThenElseZero(smooth, hn::NegMulAdd(odds, behind, hn::Mul(step.weight, along)));
+      const V vx = hn::Mul(v, sample.dx), vy = hn::Mul(v, sample.dy);
+      s0 = hn::Add(s0, v);
+      sx = hn::Add(sx, vx);
+      sy = hn::Add(sy, vy);
+      sxx = hn::MulAdd(vx, sample.dx, sxx);
+      sxy = hn::MulAdd(vx, sample.dy, sxy);
+      syy = hn::MulAdd(vy, sample.dy, syy);
     }
     const V all[kGradientSums] = {s0, sx, sy, sxx, sxy, syy, sr, sg, sb};
     for (int k = 0; k < kGradientSums; ++k) out[k] = hn::GetLane(hn::SumOfLanes(d, all[k]));
   }
 }
 
-void BlendTileMomentsImpl(const Tile& tile, const PlaneView& picture, float* sums) {
+void BlendTileMomentsImpl(const Tile& tile, const PlaneView& picture, const uint64_t* touched, float* sums) {
   const D d;
   const int lanes = static_cast<int>(hn::Lanes(d));
-  const BlockShape shape = Shape();
   alignas(64) float transmittance[kTilePixels];
   alignas(64) float behind[3][kTilePixels];  // colour that the splats behind and the background still add
   StartTransmittance(tile, transmittance);
   for (int c = 0; c < 3; ++c) LoadPlane(tile, picture, c, behind[c]);
-  uint64_t live = LiveBlocks(transmittance, lanes);
   const V zero = hn::Zero(d);
   for (size_t entry = 0; entry < tile.ranks.size(); ++entry) {
     PrefetchEntry(tile, entry);
+    float* out = sums + entry * kMomentSums;
+    if (touched[entry] == 0) {
+      std::fill_n(out, kMomentSums, 0.0f);
+      continue;
+    }
     const Projected& p = tile.splats[tile.ranks[entry]];
-    const BlockRange range = Blocks(p, tile, shape);
     const SplatVectors s(p, tile);
     V sum[kMomentSums];
     for (V& v : sum) v = zero;
-    for (int by = range.y0; by <= range.y1; ++by) {
-      for (int bx = range.x0; bx <= range.x1; ++bx) {
-        const int block = BlockIndex(bx, by, shape);
-        if (!((live >> block) & 1)) continue;
-        const int at = block * lanes;
-        const V t = hn::Load(d, transmittance + at);
-        const Sample sample = Evaluate(s, t, at);
-        if (hn::AllFalse(d, sample.visible)) continue;
-        const Step step = Advance(sample, t);
-        hn::Store(step.next, d, transmittance + at);
-        if (hn::AllFalse(d, hn::Gt(step.next, zero))) live &= ~(uint64_t{1} << block);
-        const V odds = hn::Div(step.alpha, hn::Sub(hn::Set(d, 1.0f), step.alpha));
-        V psi = zero;
-        for (int c = 0; c < 3; ++c) {
-          const V color = hn::Set(d, p.color[c]);
-          const V rest = hn::NegMulAdd(step.weight, color, hn::Load(d, behind[c] + at));
-          hn::Store(rest, d, behind[c] + at);
-          const V slope = hn::NegMulAdd(odds, rest, hn::Mul(step.weight, color));
-          psi = hn::MulAdd(slope, slope, psi);
-        }
-        psi = hn::IfThenElseZero(step.drawn, psi);
-        const V x = sample.dx, y = sample.dy;
-        V power[5];  // psi x^a
-        power[0] = psi;
-        for (int k = 1; k < 5; ++k) power[k] = hn::Mul(power[k - 1], x);
-        int m = 0;
-        for (int degree = 0; degree <= 4; ++degree) {
-          for (int b = 0; b <= degree; ++b) {
-            V term = power[degree - b];
-            for (int k = 0; k < b; ++k) term = hn::Mul(term, y);
-            sum[m] = hn::Add(sum[m], term);
-            ++m;
-          }
-        }
-        sum[15] = hn::Add(sum[15], step.weight);
-        sum[16] = hn::MulAdd(step.weight, step.weight, sum[16]);
+    for (uint64_t blocks = touched[entry]; blocks != 0; blocks &= blocks - 1) {
+      const int at = std::countr_zero(blocks) * lanes;
+      const V t = hn::Load(d, transmittance + at);
+      const Sample sample = Evaluate(s, t, at);
+      const Step step = Advance(sample, t);
+      hn::Store(step.next, d, transmittance + at);
+      const V odds = hn::Div(step.alpha, hn::Sub(hn::Set(d, 1.0f), step.alpha));
+      V psi = zero;
+      for (int c = 0; c < 3; ++c) {
+        const V color = hn::Set(d, p.color[c]);
+        const V rest = hn::NegMulAdd(step.weight, color, hn::Load(d, behind[c] + at));
+        hn::Store(rest, d, behind[c] + at);
+        const V slope = hn::NegMulAdd(odds, rest, hn::Mul(step.weight, color));
+        psi = hn::MulAdd(slope, slope, psi);
       }
+      psi = hn::IfThenElseZero(step.drawn, psi);
+      const V x = sample.dx, y = sample.dy;
+      V power[5];  // psi x^a
+      power[0] = psi;
+      for (int k = 1; k < 5; ++k) power[k] = hn::Mul(power[k - 1], x);
+      int m = 0;
+      for (int degree = 0; degree <= 4; ++degree) {
+        for (int b = 0; b <= degree; ++b) {
+          V term = power[degree - b];
+          for (int k = 0; k < b; ++k) term = hn::Mul(term, y);
+          sum[m] = hn::Add(sum[m], term);
+          ++m;
+        }
+      }
+      sum[15] = hn::Add(sum[15], step.weight);
+      sum[16] = hn::MulAdd(step.weight, step.weight, sum[16]);
     }
     for (int k = 0; k < kMomentSums; ++k) {
-      sums[entry * kMomentSums + k] = hn::GetLane(hn::SumOfLanes(d, sum[k]));
+      out[k] = hn::GetLane(hn::SumOfLanes(d, sum[k]));
     }
   }
 }
@@ -367,14 +356,16 @@ HWY_EXPORT(BlendTileImpl);
 HWY_EXPORT(BlendTileBackwardImpl);
 HWY_EXPORT(BlendTileMomentsImpl);
 
-void BlendTile(const Tile& tile, const std::array<float, 3>& background, const MutablePlaneView& out) {
-  HWY_DYNAMIC_DISPATCH(BlendTileImpl)(tile, background, out);
+void BlendTile(const Tile& tile, const std::array<float, 3>& background, const MutablePlaneView& out,
+               uint64_t* touched) {
+  HWY_DYNAMIC_DISPATCH(BlendTileImpl)(tile, background, out, touched);
 }
-void BlendTileBackward(const Tile& tile, const PlaneView& picture, const PlaneView& d_picture, float* sums) {
-  HWY_DYNAMIC_DISPATCH(BlendTileBackwardImpl)(tile, picture, d_picture, sums);
+void BlendTileBackward(const Tile& tile, const PlaneView& picture, const PlaneView& d_picture, const uint64_t* touched,
+                       float* sums) {
+  HWY_DYNAMIC_DISPATCH(BlendTileBackwardImpl)(tile, picture, d_picture, touched, sums);
 }
-void BlendTileMoments(const Tile& tile, const PlaneView& picture, float* sums) {
-  HWY_DYNAMIC_DISPATCH(BlendTileMomentsImpl)(tile, picture, sums);
+void BlendTileMoments(const Tile& tile, const PlaneView& picture, const uint64_t* touched, float* sums) {
+  HWY_DYNAMIC_DISPATCH(BlendTileMomentsImpl)(tile, picture, touched, sums);
 }
 
 }  // namespace takt::splat

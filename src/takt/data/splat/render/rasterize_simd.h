@@ -45,17 +45,20 @@ struct MutablePlaneView {
   size_t row_stride;
 };
 
-// Blends the tile into `out`.
-void BlendTile(const Tile& tile, const std::array<float, 3>& background, const MutablePlaneView& out);
+// Blends the tile into `out`. touched: [ranks], receives for each splat the set of blocks of the tile (a vector of pixels
+// each, their order private to the kernels) in which it was visible; the passes below visit just those.
+void BlendTile(const Tile& tile, const std::array<float, 3>& background, const MutablePlaneView& out,
+               uint64_t* touched);
 
 // Gradient sums of one splat in one tile, with v = d loss / d ln alpha per pixel.
 inline constexpr int kGradientSums = 9;  // v, v dx, v dy, v dx^2, v dx dy, v dy^2, d color[3]
 
 // sums: [ranks, kGradientSums]. `picture` is what BlendTile made, `d_picture` the gradient by it.
-void BlendTileBackward(const Tile& tile, const PlaneView& picture, const PlaneView& d_picture, float* sums);
+void BlendTileBackward(const Tile& tile, const PlaneView& picture, const PlaneView& d_picture, const uint64_t* touched,
+                       float* sums);
 
 // Moment sums of one splat in one tile: 15 of Renderer::Moments, then alpha T and (alpha T)^2.
 inline constexpr int kMomentSums = 17;
-void BlendTileMoments(const Tile& tile, const PlaneView& picture, float* sums);
+void BlendTileMoments(const Tile& tile, const PlaneView& picture, const uint64_t* touched, float* sums);
 
 }  // namespace takt::splat

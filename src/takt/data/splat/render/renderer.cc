@@ -105,6 +105,7 @@ struct Renderer::Workspace {
   std::vector<uint32_t> rank_start;            // [drawn + 1]
   std::vector<uint32_t> rank_entries;          // [entries] positions in tile_ranks, grouped by rank
   std::vector<uint32_t> row_of_rank;           // [drawn] row in ascending splat order
+  std::vector<uint64_t> touched;               // [entries] blocks of the tile in which the splat was visible
   std::vector<float> sums;                     // per entry, from the tiles
 
   Tile TileAt(size_t t) const {
@@ -151,15 +152,15 @@ void Renderer::Workspace::Bin() {
   Ensure(rank_start, drawn + 1);
   ParallelFor(drawn, kBinGrain, [&](size_t begin, size_t end) {
     uint32_t* counts = &chunk_tile_counts[begin / kBinGrain * tile_count];
-    std::vector<uint32_t>& touched = chunk_tiles[begin / kBinGrain];
-    touched.clear();
+    std::vector<uint32_t>& reached = chunk_tiles[begin / kBinGrain];
+    reached.clear();
     for (size_t rank = begin; rank < end; ++rank) {
-      const size_t before = touched.size();
+      const size_t before = reached.size();
       VisitTiles(sorted[rank], tiles_x, tiles_y, [&](uint32_t tile) {
         ++counts[tile];
-        touched.push_back(tile);
+        reached.push_back(tile);
       });
-      rank_start[rank + 1] = static_cast<uint32_t>(touched.size() - before);
+      rank_start[rank + 1] = static_cast<uint32_t>(reached.size() - before);
     }
   });
   Ensure(tile_start, tile_count + 1);
@@ -216,10 +217,13 @@ void Renderer::Forward(const Splats& splats, const capture::Camera& camera, cons
   w.tiles_x = (w.width_px + kTilePx - 1) / kTilePx, w.tiles_y = (w.height_px + kTilePx - 1) / kTilePx;
   w.Project(splats);
   w.Bin();
+  Ensure(w.touched, w.entries + 1);
   picture->Resize(w.width_px, w.height_px);
   const MutablePlaneView out = {picture->planes.data(), picture->pixels(), static_cast<size_t>(w.width_px)};
   ParallelFor(w.tiles(), 4, [&](size_t begin, size_t end) {
-    for (size_t tile = begin; tile < end; ++tile) BlendTile(w.TileAt(tile), options.background, out);
+    for (size_t tile = begin; tile < end; ++tile) {
+      BlendTile(w.TileAt(tile), options.background, out, &w.touched[w.tile_start[tile]]);
+    }
   });
 }
 
@@ -228,10 +232,11 @@ void Renderer::Backward(const Splats& splats, const Picture& picture, const Pict
   Workspace& w = *work_;
   const PlaneView pixels = {picture.planes.data(), picture.pixels(), static_cast<size_t>(w.width_px)};
   const PlaneView d_pixels = {d_picture.planes.data(), d_picture.pixels(), static_cast<size_t>(w.width_px)};
-  Ensure(w.sums, w.entries * kGradientSums);
+  Ensure(w.sums, (w.entries + 1) * kGradientSums);
   ParallelFor(w.tiles(), 4, [&](size_t begin, size_t end) {
     for (size_t tile = begin; tile < end; ++tile) {
-      BlendTileBackward(w.TileAt(tile), pixels, d_pixels, &w.sums[size_t{w.tile_start[tile]} * kGradientSums]);
+      const size_t first = w.tile_start[tile];
+      BlendTileBackward(w.TileAt(tile), pixels, d_pixels, &w.touched[first], &w.sums[first * kGradientSums]);
     }
   });
   w.OrderRows(&gradients->splat_idx);
@@ -260,10 +265,11 @@ void Renderer::Backward(const Splats& splats, const Picture& picture, const Pict
 void Renderer::SecondMoments(const Picture& picture, Moments* moments) {
   Workspace& w = *work_;
   const PlaneView pixels = {picture.planes.data(), picture.pixels(), static_cast<size_t>(w.width_px)};
-  Ensure(w.sums, w.entries * kMomentSums);
+  Ensure(w.sums, (w.entries + 1) * kMomentSums);
   ParallelFor(w.tiles(), 4, [&](size_t begin, size_t end) {
     for (size_t tile = begin; tile < end; ++tile) {
-      BlendTileMoments(w.TileAt(tile), pixels, &w.sums[size_t{w.tile_start[tile]} * kMomentSums]);
+      const size_t first = w.tile_start[tile];
+      BlendTileMoments(w.TileAt(tile), pixels, &w.touched[first], &w.sums[first * kMomentSums]);
     }
   });
   w.OrderRows(&moments->splat_idx);
