@@ -2,8 +2,9 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 
-#include "takt/core/base/progress.h"
+#include "takt/core/base/progress_line.h"
 
 namespace CLI {
 class App;
@@ -16,8 +17,10 @@ struct Context {
   bool quiet = false;  // --quiet: no progress
   bool json = false;   // --json: one JSON document on stdout, errors included
   int threads = 0;     // --threads; 0 = one per core
-  std::function<int()>
-      verb;  // set by the callback of the chosen verb; returns the exit status (0, or 1: checked and failed)
+  // Where long work shows itself: pass progress->Sink(). There from the moment the verb starts.
+  std::unique_ptr<ProgressLine> progress;
+  // Set by the callback of the chosen verb; returns the exit status: 0, or 1 for "checked, and the check failed".
+  std::function<int()> verb;
 };
 
 // A command group is one file, `x_commands.cc`, with one function: it adds `takt x` and its verbs to `app`. The

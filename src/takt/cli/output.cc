@@ -43,6 +43,11 @@ std::string Dump(const nlohmann::ordered_json& document) {
   return document.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
 }
 
+// A bar that is being redrawn would share its line with what comes next.
+void EndProgress(const Context& context) {
+  if (context.progress) context.progress->Finish();
+}
+
 }  // namespace
 
 void Print(std::string_view text) {
@@ -59,6 +64,7 @@ void Print(std::string_view text) {
 }
 
 void PrintAnswer(const Context& context, const nlohmann::ordered_json& document, std::string_view text) {
+  EndProgress(context);
   if (context.json) {
     Print(Dump(document));
   } else {
@@ -68,6 +74,7 @@ void PrintAnswer(const Context& context, const nlohmann::ordered_json& document,
 
 void PrintError(const Context& context, std::string_view code, int exit_status, const std::string& subject,
                 const std::string& message, const std::string& hint) {
+  EndProgress(context);
   if (context.json) {
     Print(Dump({{"error",
                  {{"code", code},

@@ -4,7 +4,9 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <csignal>
+#include <cstdio>
 #include <exception>
+#include <memory>
 #include <new>
 #include <string>
 #include <string_view>
@@ -113,7 +115,8 @@ int ParseAndRun(int argc, const char* const* argv, Context& context) {
   app.set_version_flag("--version", "takt " TAKT_VERSION, "Print the version");
   app.set_help_flag("-h,--help", "Print this help");
   app.add_flag("--quiet", context.quiet, "No progress");
-  app.add_flag("--json", context.json, "One JSON document on stdout, errors included");
+  app.add_flag("--json", context.json,
+               "One JSON document on stdout, errors included; progress as JSON lines on stderr");
   app.add_option("--threads", context.threads, "Threads; the result never depends on it (default: one per core)")
       ->type_name("N")
       ->check(CLI::Range(0, 1024));
@@ -134,6 +137,9 @@ int ParseAndRun(int argc, const char* const* argv, Context& context) {
     return ReportUsage(context, app, error);
   }
   SetThreadCount(context.threads);
+  context.progress = std::make_unique<ProgressLine>(stderr, context.quiet  ? ProgressStyle::kQuiet
+                                                            : context.json ? ProgressStyle::kJson
+                                                                           : ProgressStyle::kAuto);
   return RunVerb(context);
 }
 
