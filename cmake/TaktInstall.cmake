@@ -3,7 +3,7 @@
 include(CMakePackageConfigHelpers)
 
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/src/takt DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
-  FILES_MATCHING PATTERN "*.h" PATTERN cli EXCLUDE)
+  FILES_MATCHING PATTERN "*.h" PATTERN "*test_*" EXCLUDE PATTERN cli EXCLUDE)
 
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/takt)
 install(EXPORT taktTargets NAMESPACE takt:: DESTINATION ${package_dir})
