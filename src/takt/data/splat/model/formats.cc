@@ -41,12 +41,6 @@ std::optional<Format> FormatFromPath(const std::filesystem::path& path) {
   return std::nullopt;
 }
 
-std::optional<Format> FormatFromContent(std::span<const uint8_t> bytes) {
-  if (IsSpz(bytes)) return Format::kSpz;
-  if (!IsPly(bytes)) return std::nullopt;
-  return IsCompressedPly(ParsePlyHeader(bytes, "PLY header")) ? Format::kCompressedPly : Format::kPly;
-}
-
 Splats ParseSplats(std::span<const uint8_t> bytes, const std::string& subject, ReadReport* report) {
   ReadReport local;
   ReadReport& r = report != nullptr ? *report : local;

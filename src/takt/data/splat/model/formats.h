@@ -20,10 +20,9 @@ std::string_view FormatName(Format format);  // "ply", "splat", "spz", "compress
 // caller who knows further formats can go on asking.
 std::optional<Format> FormatFromPath(const std::filesystem::path& path);
 
-// By the first bytes and, for PLY, the declared columns. A .splat file has no mark of its own: none.
-std::optional<Format> FormatFromContent(std::span<const uint8_t> bytes);
-
-// Reads a splat file of any format. The content decides; the name only where the content has no mark (.splat).
+// Reads a splat file of any format. The content decides: the first four bytes and, for PLY, the declared columns. The
+// name decides only where the content has no mark (.splat); read as a coordinate, the marks of the others lie far outside
+// any scene (1e-32 and 1e10), so that no .splat is mistaken for them.
 // Axes, and the order of the splats, stay as stored.
 // Errors: not_found; io; bad_input (damaged, truncated, a missing or doubled column, a value that is not finite: the
 // splat's index and its column are named); unsupported (no format we know). `subject` is what errors call the file; its

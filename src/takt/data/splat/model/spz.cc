@@ -347,8 +347,9 @@ void WriteCommonHeader(ByteWriter& writer, const Header& h) {
 }  // namespace
 
 bool IsSpz(std::span<const uint8_t> bytes) {
-  const bool gzip = bytes.size() >= 2 && bytes[0] == 0x1f && bytes[1] == 0x8b;
-  return gzip || (bytes.size() >= 4 && std::memcmp(bytes.data(), &kMagic, 4) == 0);
+  if (bytes.size() < 4) return false;
+  const bool gzip = bytes[0] == 0x1f && bytes[1] == 0x8b && bytes[2] == 8 && bytes[3] < 0x20;
+  return gzip || std::memcmp(bytes.data(), &kMagic, 4) == 0;
 }
 
 Splats ParseSpz(std::span<const uint8_t> bytes, const std::string& subject, ReadReport& report) {

@@ -13,7 +13,7 @@ namespace takt::splat {
 
 struct WriteOptions;
 
-bool IsSpz(std::span<const uint8_t> bytes);  // "NGSP", or a gzip stream
+bool IsSpz(std::span<const uint8_t> bytes);  // begins with "NGSP", or as a gzip stream: 1f 8b 08 and its flags
 
 // Reads .spz (docs/formats/spz.md): versions 2 and 3 (gzip, or the same bytes uncompressed) and 4 (zstd). The axes stay
 // as stored, as the format's own library leaves them unless it is told otherwise.
