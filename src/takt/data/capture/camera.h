@@ -24,15 +24,16 @@ struct RigidTransform {
       for (int j = 0; j < 3; ++j) inverse.rotation[3 * i + j] = rotation[3 * j + i];
     }
     for (int i = 0; i < 3; ++i) {
-      inverse.translation[i] = -(inverse.rotation[3 * i] * translation[0] + inverse.rotation[3 * i + 1] * translation[1] +
-                                 inverse.rotation[3 * i + 2] * translation[2]);
+      inverse.translation[i] =
+          -(inverse.rotation[3 * i] * translation[0] + inverse.rotation[3 * i + 1] * translation[1] +
+            inverse.rotation[3 * i + 2] * translation[2]);
     }
     return inverse;
   }
 };
 
-// A pinhole camera without distortion. Camera axes are OpenCV's: x right, y down, z forward. Pixel (0, 0) has its centre
-// at (0.5, 0.5): u = fx * x / z + cx.
+// A pinhole camera without distortion. Camera axes are OpenCV's: x right, y down, z forward. Pixel (0, 0) has its
+// centre at (0.5, 0.5): u = fx * x / z + cx.
 struct Camera {
   int width_px = 0;
   int height_px = 0;
