@@ -14,9 +14,10 @@ namespace takt::splat {
 
 bool IsCompressedPly(const PlyHeader& header);  // has the column packed_position
 
-// Reads SuperSplat's .compressed.ply (docs/formats/compressed_ply.md): chunks of 12 floats (old) or 18 (with the range of
-// the colours), optional SH. Errors: bad_input naming what is missing, of the wrong type or not finite; unsupported for
-// an encoding other than binary little endian.
+// Reads SuperSplat's .compressed.ply (docs/formats/compressed_ply.md): chunks of 12 floats (old) or 18 (with the range
+// of the colours), optional SH.
+// Errors: bad_input naming what is missing, of the wrong type or not finite; unsupported for an encoding other than
+// binary little endian.
 Splats ParseCompressedPly(std::span<const uint8_t> bytes, const PlyHeader& header, const std::string& subject,
                           ReadReport& report);
 

@@ -43,7 +43,8 @@ File OneSplat(int chunk_floats) {
                            "min_r",       "min_g",       "min_b",       "max_r",       "max_g",       "max_b"};
   for (int i = 0; i < chunk_floats; ++i) f.header += fmt::format("property float {}\n", names[i]);
   f.header += "element vertex 1\n";
-  for (const char* n : {"position", "rotation", "scale", "color"}) f.header += fmt::format("property uint packed_{}\n", n);
+  for (const char* n : {"position", "rotation", "scale", "color"})
+    f.header += fmt::format("property uint packed_{}\n", n);
   f.Put({0.0f, 0.0f, 0.0f, 2047.0f, 1023.0f, 2047.0f, -8.0f, -8.0f, -8.0f, 0.0f, 0.0f, 0.0f});
   if (chunk_floats == 18) f.Put({-1.0f, -1.0f, -1.0f, 1.0f, 2.0f, 3.0f});
   f.Put({7u << 21 | 5u << 11 | 3u, 1u << 30 | 1023u << 20 | 0u << 10 | 512u, 2047u << 21 | 0u << 11 | 2047u,
@@ -183,7 +184,8 @@ TEST(CompressedPly, HostileFiles) {
   }
   EXPECT_EQ(ParseError(replace("property uint packed_scale\n", "")).code(), ErrorCode::kBadInput);
   EXPECT_EQ(ParseError(replace("property float max_scale_y\n", "")).code(), ErrorCode::kBadInput);
-  EXPECT_EQ(ParseError(replace("property uint packed_scale", "property int packed_scale")).code(), ErrorCode::kBadInput);
+  EXPECT_EQ(ParseError(replace("property uint packed_scale", "property int packed_scale")).code(),
+            ErrorCode::kBadInput);
   EXPECT_EQ(ParseError(replace("element chunk", "element lump")).code(), ErrorCode::kBadInput);
   EXPECT_EQ(ParseError(replace("binary_little_endian", "ascii")).code(), ErrorCode::kUnsupported);
   EXPECT_EQ(ParseError(replace("binary_little_endian", "binary_big_endian")).code(), ErrorCode::kUnsupported);

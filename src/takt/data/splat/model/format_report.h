@@ -19,10 +19,10 @@ enum class Format {
 // What a reader found, so that nothing is lost in silence.
 struct ReadReport {
   Format format = Format::kPly;
-  int version = 0;                     // .spz: 2, 3, 4; .compressed.ply: 12 or 18 floats a chunk; otherwise 0
-  std::string encoding;                // "binary_little_endian", "gzip", "zstd", "plain", ...
-  std::string axes = "RDF";            // of x, y, z by the format's convention (right, down, front); never converted
-  uint64_t file_bytes = 0;             // [B]
+  int version = 0;           // .spz: 2, 3, 4; .compressed.ply: 12 or 18 floats a chunk; otherwise 0
+  std::string encoding;      // "binary_little_endian", "gzip", "zstd", "plain", ...
+  std::string axes = "RDF";  // of x, y, z by the format's convention (right, down, front); never converted
+  uint64_t file_bytes = 0;   // [B]
   size_t splats = 0;
   int sh_degree = 0;                   // of the result
   std::vector<std::string> columns;    // as declared, in file order; the fixed fields where the format declares none

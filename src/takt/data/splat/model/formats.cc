@@ -23,10 +23,14 @@ constexpr std::string_view kKnownFormats = "Takt knows .ply, .compressed.ply, .s
 
 std::string_view FormatName(Format format) {
   switch (format) {
-    case Format::kPly: return "ply";
-    case Format::kSplat: return "splat";
-    case Format::kSpz: return "spz";
-    case Format::kCompressedPly: return "compressed.ply";
+    case Format::kPly:
+      return "ply";
+    case Format::kSplat:
+      return "splat";
+    case Format::kSpz:
+      return "spz";
+    case Format::kCompressedPly:
+      return "compressed.ply";
   }
   return "";
 }
@@ -51,12 +55,13 @@ Splats ParseSplats(std::span<const uint8_t> bytes, const std::string& subject, R
     splats = ParseSpz(bytes, subject, r);
   } else if (IsPly(bytes)) {
     const PlyHeader header = ParsePlyHeader(bytes, subject);
-    splats = IsCompressedPly(header) ? ParseCompressedPly(bytes, header, subject, r)
-                                     : ParsePly(bytes, header, subject, r);
+    splats =
+        IsCompressedPly(header) ? ParseCompressedPly(bytes, header, subject, r) : ParsePly(bytes, header, subject, r);
   } else {
     const auto named = FormatFromPath(subject);
     if (!named) {
-      throw Error(ErrorCode::kUnsupported, subject, "is in no splat format that is known here", std::string(kKnownFormats));
+      throw Error(ErrorCode::kUnsupported, subject, "is in no splat format that is known here",
+                  std::string(kKnownFormats));
     }
     if (*named != Format::kSplat) {
       throw Error(ErrorCode::kBadInput, subject, "does not begin as its name says",
@@ -81,10 +86,14 @@ std::vector<uint8_t> EncodeSplats(const Splats& splats, Format format, const Wri
   CheckSplats(splats, "splats");
   if (splats.size() == 0) throw Error(ErrorCode::kBadInput, "splats", "there are none to write");
   switch (format) {
-    case Format::kPly: return EncodePly(splats, r);
-    case Format::kSplat: return EncodeSplatFile(splats, r);
-    case Format::kSpz: return EncodeSpz(splats, options, r);
-    case Format::kCompressedPly: return EncodeCompressedPly(splats, r);
+    case Format::kPly:
+      return EncodePly(splats, r);
+    case Format::kSplat:
+      return EncodeSplatFile(splats, r);
+    case Format::kSpz:
+      return EncodeSpz(splats, options, r);
+    case Format::kCompressedPly:
+      return EncodeCompressedPly(splats, r);
   }
   throw Error(ErrorCode::kInternal, "format", "is none of the enumerators");
 }

@@ -21,12 +21,11 @@ std::string_view FormatName(Format format);  // "ply", "splat", "spz", "compress
 std::optional<Format> FormatFromPath(const std::filesystem::path& path);
 
 // Reads a splat file of any format. The content decides: the first four bytes and, for PLY, the declared columns. The
-// name decides only where the content has no mark (.splat); read as a coordinate, the marks of the others lie far outside
-// any scene (1e-32 and 1e10), so that no .splat is mistaken for them.
-// Axes, and the order of the splats, stay as stored.
+// name decides only where the content has no mark (.splat); read as a coordinate, the marks of the others lie far
+// outside any scene (1e-32 and 1e10), so that no .splat is mistaken for them.
+// Axes, and the order of the splats, stay as stored. `subject` is what errors call the file; its suffix is the name.
 // Errors: not_found; io; bad_input (damaged, truncated, a missing or doubled column, a value that is not finite: the
-// splat's index and its column are named); unsupported (no format we know). `subject` is what errors call the file; its
-// suffix is the name that counts.
+// index of the splat and its column are named); unsupported (no format we know).
 // Cost: O(file); memory is bounded by the bytes that are really there, whatever the header claims.
 Splats ReadSplats(const std::filesystem::path& path, ReadReport* report = nullptr);
 Splats ParseSplats(std::span<const uint8_t> bytes, const std::string& subject, ReadReport* report = nullptr);

@@ -26,7 +26,9 @@ void Read(benchmark::State& state, Format format) {
 BENCHMARK_CAPTURE(Write, ply, Format::kPly)->Unit(benchmark::kMillisecond)->MeasureProcessCPUTime();
 BENCHMARK_CAPTURE(Write, splat, Format::kSplat)->Unit(benchmark::kMillisecond)->MeasureProcessCPUTime();
 BENCHMARK_CAPTURE(Write, spz, Format::kSpz)->Unit(benchmark::kMillisecond)->MeasureProcessCPUTime();
-BENCHMARK_CAPTURE(Write, compressed_ply, Format::kCompressedPly)->Unit(benchmark::kMillisecond)->MeasureProcessCPUTime();
+BENCHMARK_CAPTURE(Write, compressed_ply, Format::kCompressedPly)
+    ->Unit(benchmark::kMillisecond)
+    ->MeasureProcessCPUTime();
 BENCHMARK_CAPTURE(Read, ply, Format::kPly)->Unit(benchmark::kMillisecond)->MeasureProcessCPUTime();
 BENCHMARK_CAPTURE(Read, splat, Format::kSplat)->Unit(benchmark::kMillisecond)->MeasureProcessCPUTime();
 BENCHMARK_CAPTURE(Read, spz, Format::kSpz)->Unit(benchmark::kMillisecond)->MeasureProcessCPUTime();

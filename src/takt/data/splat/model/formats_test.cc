@@ -21,11 +21,17 @@ const std::filesystem::path kFiles = TAKT_SHARED_DATA "/splat/files";
   if (!std::filesystem::exists(kFiles / "biker.spz")) GTEST_SKIP() << "needs ../shared/data/splat/files"
 
 TEST(Formats, FromPath) {
-  const std::map<std::string, std::optional<Format>> cases = {
-      {"a.ply", Format::kPly},        {"A.PLY", Format::kPly},   {"x/a.compressed.ply", Format::kCompressedPly},
-      {"a.splat", Format::kSplat},    {"a.spz", Format::kSpz},   {"a.tks", std::nullopt},
-      {"ply", std::nullopt},          {"a.ksplat", std::nullopt}, {"a.ply.gz", std::nullopt},
-      {"a.Compressed.Ply", Format::kCompressedPly},              {"", std::nullopt}};
+  const std::map<std::string, std::optional<Format>> cases = {{"a.ply", Format::kPly},
+                                                              {"A.PLY", Format::kPly},
+                                                              {"x/a.compressed.ply", Format::kCompressedPly},
+                                                              {"a.splat", Format::kSplat},
+                                                              {"a.spz", Format::kSpz},
+                                                              {"a.tks", std::nullopt},
+                                                              {"ply", std::nullopt},
+                                                              {"a.ksplat", std::nullopt},
+                                                              {"a.ply.gz", std::nullopt},
+                                                              {"a.Compressed.Ply", Format::kCompressedPly},
+                                                              {"", std::nullopt}};
   for (const auto& [path, format] : cases) EXPECT_EQ(FormatFromPath(path), format) << path;
 }
 
@@ -99,9 +105,9 @@ TEST(Formats, RealFilesHoldWhatTheySay) {
     int version;
     size_t splats;
   };
-  for (const Case& c : {Case{"biker.spz", Format::kSpz, 4, 152746},
-                        Case{"biker.compressed.ply", Format::kCompressedPly, 18, 152746},
-                        Case{"guitar.compressed.ply", Format::kCompressedPly, 18, 90854}}) {
+  for (const Case& c :
+       {Case{"biker.spz", Format::kSpz, 4, 152746}, Case{"biker.compressed.ply", Format::kCompressedPly, 18, 152746},
+        Case{"guitar.compressed.ply", Format::kCompressedPly, 18, 90854}}) {
     ReadReport report;
     const Splats s = ReadSplats(kFiles / c.name, &report);
     EXPECT_EQ(s.size(), c.splats);
@@ -112,8 +118,8 @@ TEST(Formats, RealFilesHoldWhatTheySay) {
   }
 }
 
-// The same model in two formats, splat by splat in the same order, each with conventions of its own. SuperSplat turned the
-// axes of the .spz from RDF to RUB; everything else must agree within the steps of both.
+// The same model in two formats, splat by splat in the same order, each with conventions of its own. SuperSplat turned
+// the axes of the .spz from RDF to RUB; everything else must agree within the steps of both.
 TEST(Formats, BikerIsTheSameModelInBothFormats) {
   NEEDS_FILES();
   const Splats ply = ReadSplats(kFiles / "biker.compressed.ply");
@@ -144,10 +150,8 @@ TEST(Formats, BikerIsTheSameModelInBothFormats) {
     // The splat axes may point either way; a half turn about one of them gives the same splat.
     double angle = 4;
     const float* q = &spz.quats[i * 4];
-    const std::array<std::array<float, 4>, 4> same = {{{q[0], q[1], q[2], q[3]},
-                                                       {-q[1], q[0], q[3], -q[2]},
-                                                       {-q[2], -q[3], q[0], q[1]},
-                                                       {-q[3], q[2], -q[1], q[0]}}};
+    const std::array<std::array<float, 4>, 4> same = {
+        {{q[0], q[1], q[2], q[3]}, {-q[1], q[0], q[3], -q[2]}, {-q[2], -q[3], q[0], q[1]}, {-q[3], q[2], -q[1], q[0]}}};
     for (const auto& s : same) angle = std::min(angle, RotationAngle(s.data(), &ply.quats[i * 4]));
     EXPECT_LE(angle, 0.01);
     angle_sum += angle;
@@ -169,7 +173,8 @@ TEST(Formats, RealFilesSurviveEveryFormat) {
   const Splats spz = ParseSplats(EncodeSplats(guitar, Format::kSpz, {}, &report), "g.spz");
   for (size_t i = 0; i < guitar.means.size(); ++i) ASSERT_NEAR(spz.means[i], guitar.means[i], 0.5001 / 4096);
   const auto again = EncodeSplats(guitar, Format::kCompressedPly);
-  EXPECT_NEAR(static_cast<double>(again.size()), static_cast<double>(std::filesystem::file_size(kFiles / "guitar.compressed.ply")), 200);
+  EXPECT_NEAR(static_cast<double>(again.size()),
+              static_cast<double>(std::filesystem::file_size(kFiles / "guitar.compressed.ply")), 200);
   EXPECT_EQ(ParseSplats(EncodeSplats(guitar, Format::kSplat), "g.splat").size(), guitar.size());
 }
 

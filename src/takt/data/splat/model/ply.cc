@@ -209,7 +209,8 @@ void ReplaceInfinities(Splats& splats, ReadReport& report) {
   if (logits > 0) {
     report.defaulted.push_back(fmt::format("opacity: {} infinite logits set to +-{:.1f}", logits, kSaturatedLogit));
   }
-  if (scales > 0) report.defaulted.push_back(fmt::format("scale: {} of minus infinity set to {}", scales, kFlatLogScale));
+  if (scales > 0)
+    report.defaulted.push_back(fmt::format("scale: {} of minus infinity set to {}", scales, kFlatLogScale));
 }
 
 void ReportRest(const PlyHeader& header, const PlyElement& vertex, ReadReport& report) {
@@ -239,7 +240,8 @@ Splats ParsePly(std::span<const uint8_t> bytes, const PlyHeader& header, const s
     for (const PlyElement& e : header.elements) {
       if (&e == vertex) break;
       if (e.has_list) {
-        throw Error(ErrorCode::kUnsupported, subject, fmt::format("element '{}' has a list before the vertices", e.name));
+        throw Error(ErrorCode::kUnsupported, subject,
+                    fmt::format("element '{}' has a list before the vertices", e.name));
       }
       if (e.properties.empty()) continue;
       for (uint64_t i = 0; i < e.count; ++i) {
@@ -276,10 +278,13 @@ std::vector<uint8_t> EncodePly(const Splats& splats, WriteReport& report) {
   const size_t n = splats.size();
   const size_t k_count = static_cast<size_t>(ShCoefficients(splats.sh_degree)), rest = 3 * (k_count - 1);
   std::string header = fmt::format("ply\nformat binary_little_endian 1.0\nelement vertex {}\n", n);
-  const auto column = [&](std::string_view name) { fmt::format_to(std::back_inserter(header), "property float {}\n", name); };
+  const auto column = [&](std::string_view name) {
+    fmt::format_to(std::back_inserter(header), "property float {}\n", name);
+  };
   for (const char* name : {"x", "y", "z", "nx", "ny", "nz", "f_dc_0", "f_dc_1", "f_dc_2"}) column(name);
   for (size_t i = 0; i < rest; ++i) column(fmt::format("f_rest_{}", i));
-  for (const char* name : {"opacity", "scale_0", "scale_1", "scale_2", "rot_0", "rot_1", "rot_2", "rot_3"}) column(name);
+  for (const char* name : {"opacity", "scale_0", "scale_1", "scale_2", "rot_0", "rot_1", "rot_2", "rot_3"})
+    column(name);
   // The comments stand last: the viewer of the original program takes the third line for the vertex count.
   if (splats.antialiased) header += "comment SplatRenderMode: mip\ncomment antialiased 1\n";
   header += "end_header\n";

@@ -25,14 +25,22 @@ struct TypeName {
   PlyType type;
 };
 // The two spellings that PLY files use.
-constexpr std::array<TypeName, 16> kTypeNames = {{{"char", PlyType::kInt8},      {"uchar", PlyType::kUint8},
-                                                  {"short", PlyType::kInt16},    {"ushort", PlyType::kUint16},
-                                                  {"int", PlyType::kInt32},      {"uint", PlyType::kUint32},
-                                                  {"float", PlyType::kFloat32},  {"double", PlyType::kFloat64},
-                                                  {"int8", PlyType::kInt8},      {"uint8", PlyType::kUint8},
-                                                  {"int16", PlyType::kInt16},    {"uint16", PlyType::kUint16},
-                                                  {"int32", PlyType::kInt32},    {"uint32", PlyType::kUint32},
-                                                  {"float32", PlyType::kFloat32}, {"float64", PlyType::kFloat64}}};
+constexpr std::array<TypeName, 16> kTypeNames = {{{"char", PlyType::kInt8},
+                                                  {"uchar", PlyType::kUint8},
+                                                  {"short", PlyType::kInt16},
+                                                  {"ushort", PlyType::kUint16},
+                                                  {"int", PlyType::kInt32},
+                                                  {"uint", PlyType::kUint32},
+                                                  {"float", PlyType::kFloat32},
+                                                  {"double", PlyType::kFloat64},
+                                                  {"int8", PlyType::kInt8},
+                                                  {"uint8", PlyType::kUint8},
+                                                  {"int16", PlyType::kInt16},
+                                                  {"uint16", PlyType::kUint16},
+                                                  {"int32", PlyType::kInt32},
+                                                  {"uint32", PlyType::kUint32},
+                                                  {"float32", PlyType::kFloat32},
+                                                  {"float64", PlyType::kFloat64}}};
 
 std::optional<PlyType> TypeFromName(std::string_view name) {
   for (const TypeName& t : kTypeNames) {
@@ -177,9 +185,12 @@ class HeaderParser {
 
 std::string_view PlyEncodingName(PlyEncoding encoding) {
   switch (encoding) {
-    case PlyEncoding::kBinaryLittleEndian: return "binary_little_endian";
-    case PlyEncoding::kBinaryBigEndian: return "binary_big_endian";
-    case PlyEncoding::kAscii: return "ascii";
+    case PlyEncoding::kBinaryLittleEndian:
+      return "binary_little_endian";
+    case PlyEncoding::kBinaryBigEndian:
+      return "binary_big_endian";
+    case PlyEncoding::kAscii:
+      return "ascii";
   }
   return "";
 }
@@ -194,13 +205,17 @@ std::string_view PlyTypeName(PlyType type) {
 size_t PlyTypeBytes(PlyType type) {
   switch (type) {
     case PlyType::kInt8:
-    case PlyType::kUint8: return 1;
+    case PlyType::kUint8:
+      return 1;
     case PlyType::kInt16:
-    case PlyType::kUint16: return 2;
+    case PlyType::kUint16:
+      return 2;
     case PlyType::kInt32:
     case PlyType::kUint32:
-    case PlyType::kFloat32: return 4;
-    case PlyType::kFloat64: return 8;
+    case PlyType::kFloat32:
+      return 4;
+    case PlyType::kFloat64:
+      return 8;
   }
   return 0;
 }
@@ -257,8 +272,8 @@ size_t BinaryElementOffset(const PlyHeader& header, const PlyElement& element, u
     const uint64_t left = file_bytes - offset;
     if (e.row_bytes != 0 && e.count > left / e.row_bytes) {
       throw Error(ErrorCode::kBadInput, subject,
-                  fmt::format("ends too early: {} rows of element '{}' at {} bytes each, but {} bytes are left", e.count,
-                              Quote(e.name), e.row_bytes, left),
+                  fmt::format("ends too early: {} rows of element '{}' at {} bytes each, but {} bytes are left",
+                              e.count, Quote(e.name), e.row_bytes, left),
                   "the file is truncated, or its header is wrong");
     }
     if (&e == &element) return offset;

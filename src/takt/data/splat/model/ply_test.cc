@@ -15,8 +15,8 @@
 namespace takt::splat {
 namespace {
 
-const std::vector<std::string> kEssential = {"x",       "y",       "z",     "f_dc_0", "f_dc_1", "f_dc_2", "opacity",
-                                             "scale_0", "scale_1", "scale_2", "rot_0", "rot_1",  "rot_2",  "rot_3"};
+const std::vector<std::string> kEssential = {"x",       "y",       "z",       "f_dc_0", "f_dc_1", "f_dc_2", "opacity",
+                                             "scale_0", "scale_1", "scale_2", "rot_0",  "rot_1",  "rot_2",  "rot_3"};
 
 // A file of `rows` rows over `columns`; the value in row i, column j is value(i, name).
 std::vector<uint8_t> MakePly(const std::vector<std::string>& columns, size_t rows,
@@ -221,9 +221,9 @@ TEST(Ply, NotFiniteIsNamedInfiniteOpacityIsNot) {
   constexpr double kInfinity = std::numeric_limits<double>::infinity();
   for (const std::string format : {"binary_little_endian", "binary_big_endian", "ascii"}) {
     const auto with = [&](const std::string& column, double value) {
-      return MakePly(kEssential, 5, [&](size_t i, const std::string& c) {
-        return i == 3 && c == column ? value : Plausible(i, c);
-      }, format);
+      return MakePly(
+          kEssential, 5,
+          [&](size_t i, const std::string& c) { return i == 3 && c == column ? value : Plausible(i, c); }, format);
     };
     for (const std::string column : {"x", "rot_2", "opacity", "f_dc_1", "scale_1"}) {
       const Error e = ErrorOf([&] { ParseSplats(with(column, std::nan("")), "a.ply"); });
@@ -246,7 +246,8 @@ TEST(Ply, NotFiniteIsNamedInfiniteOpacityIsNot) {
 TEST(Ply, TruncationAnywhereIsBadInput) {
   ExpectTruncationsFail(EncodeSplats(RandomSplats(2, 1), Format::kPly), "a.ply");
   // The last number of a text can be cut short and still be one: only white space follows the last digit that counts.
-  auto text = MakePly(kEssential, 2, [](size_t, const std::string&) { return 1.0; }, "ascii");
+  auto text = MakePly(
+      kEssential, 2, [](size_t, const std::string&) { return 1.0; }, "ascii");
   while (text.back() != '1') text.pop_back();
   ExpectTruncationsFail(text, "a.ply");
 }

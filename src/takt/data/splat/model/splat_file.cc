@@ -39,8 +39,8 @@ double Importance(const Splats& splats, size_t i) {
 Splats ParseSplatFile(std::span<const uint8_t> bytes, const std::string& subject, ReadReport& report) {
   report.format = Format::kSplat;
   report.encoding = "32-byte records";
-  report.columns = {"x", "y", "z", "scale_0", "scale_1", "scale_2", "red", "green", "blue", "alpha",
-                    "rot_0", "rot_1", "rot_2", "rot_3"};
+  report.columns = {"x",     "y",    "z",     "scale_0", "scale_1", "scale_2", "red",
+                    "green", "blue", "alpha", "rot_0",   "rot_1",   "rot_2",   "rot_3"};
   if (bytes.empty()) throw Error(ErrorCode::kBadInput, subject, "holds no splats");
   if (bytes.size() % kRecordBytes != 0) {
     throw Error(ErrorCode::kBadInput, subject,
@@ -57,8 +57,7 @@ Splats ParseSplatFile(std::span<const uint8_t> bytes, const std::string& subject
     for (size_t a = 0; a < 3; ++a) {
       splats.means[i * 3 + a] = r.mean[a];
       if (!(r.scale[a] >= 0)) {
-        throw Error(ErrorCode::kBadInput, subject,
-                    fmt::format("splat {}: column 'scale_{}' is {}", i, a, r.scale[a]),
+        throw Error(ErrorCode::kBadInput, subject, fmt::format("splat {}: column 'scale_{}' is {}", i, a, r.scale[a]),
                     "a scale is a standard deviation: 0 or more");
       }
       flat += r.scale[a] == 0;
@@ -102,8 +101,8 @@ std::vector<uint8_t> EncodeSplatFile(const Splats& splats, WriteReport& report) 
     norm = std::sqrt(norm);
     for (size_t a = 0; a < 4; ++a) {
       // +1 would be 256: the grid ends half a step earlier, which is part of the format.
-      r.quat[a] = static_cast<uint8_t>(
-          QuantizeClamped(splats.quats[i * 4 + a] / norm * 128.0 + 128.0, 0, 255, rounded_up));
+      r.quat[a] =
+          static_cast<uint8_t>(QuantizeClamped(splats.quats[i * 4 + a] / norm * 128.0 + 128.0, 0, 255, rounded_up));
     }
     std::memcpy(bytes.data() + j * kRecordBytes, &r, kRecordBytes);
   }

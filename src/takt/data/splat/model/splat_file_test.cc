@@ -63,7 +63,8 @@ TEST(SplatFile, RoundTripStaysWithinHalfAStep) {
   const Splats back = ParseSplats(bytes, "a.splat");
 
   const auto importance = [](const Splats& x, size_t i) {
-    return Opacity(x.logits[i]) * std::exp(double{x.log_scales[i * 3]} + x.log_scales[i * 3 + 1] + x.log_scales[i * 3 + 2]);
+    return Opacity(x.logits[i]) *
+           std::exp(double{x.log_scales[i * 3]} + x.log_scales[i * 3 + 1] + x.log_scales[i * 3 + 2]);
   };
   std::vector<size_t> order(s.size());
   for (size_t i = 0; i < order.size(); ++i) order[i] = i;
@@ -92,9 +93,9 @@ TEST(SplatFile, SaysWhatIsLost) {
   s.sh[0] = 10;
   WriteReport written;
   const auto bytes = EncodeSplats(s, Format::kSplat, {}, &written);
-  EXPECT_EQ(written.lost, (std::vector<std::string>{"SH of degree 2: .splat holds colour only", "the antialiased mark",
-                                                    "1 colours clamped to [0, 1]",
-                                                    "1 scales clamped to the largest float"}));
+  EXPECT_EQ(written.lost,
+            (std::vector<std::string>{"SH of degree 2: .splat holds colour only", "the antialiased mark",
+                                      "1 colours clamped to [0, 1]", "1 scales clamped to the largest float"}));
   EXPECT_NO_THROW(ParseSplats(bytes, "a.splat"));
 }
 

@@ -24,7 +24,7 @@ constexpr size_t kOldHeaderBytes = 16, kHeaderBytes = 32, kTocEntryBytes = 16;
 constexpr uint8_t kFlagAntialiased = 1, kFlagExtensions = 2;
 constexpr int kMaxFileShDegree = 4;  // of which degree 4 is dropped
 constexpr int kMaxFractionalBits = 23;
-constexpr double kColourScale = 0.15;    // wider than the 0.282 of SH, so that colours outside [0, 1] survive
+constexpr double kColourScale = 0.15;  // wider than the 0.282 of SH, so that colours outside [0, 1] survive
 constexpr float kHalfSqrt2 = 0.70710678118654752f;
 constexpr uint64_t kMaxInflateRatio = 1032;  // of deflate
 constexpr uint64_t kMaxZstdRatio = 1024;     // what the format's own library allows
@@ -125,8 +125,8 @@ Header UnpackOld(std::span<const uint8_t> bytes, const std::string& subject, Rea
     trailing = reader.remaining();
   }
   if (trailing > 0) {
-    report.ignored.push_back(fmt::format("{} bytes after the splats{}", trailing,
-                                         (h.flags & kFlagExtensions) != 0 ? " (extensions)" : ""));
+    report.ignored.push_back(
+        fmt::format("{} bytes after the splats{}", trailing, (h.flags & kFlagExtensions) != 0 ? " (extensions)" : ""));
   }
   return h;
 }
@@ -203,8 +203,8 @@ void UnpackFirstThree(const uint8_t* p, float* wxyz) {
   wxyz[0] = std::sqrt(std::max(0.0f, 1.0f - sum));
 }
 
-// Components are numbered x y z w here. Two bits: which is the largest and left out; then sign and 9 bits for each other,
-// the first of them highest.
+// Components are numbered x y z w here. Two bits: which is the largest and left out; then sign and 9 bits for each
+// other, the first of them highest.
 void UnpackSmallestThree(const uint8_t* p, float* wxyz) {
   uint32_t packed;
   std::memcpy(&packed, p, 4);
@@ -308,8 +308,8 @@ std::array<std::vector<uint8_t>, kStreams> Pack(const Splats& splats, const Head
     Clamps& c = clamps[begin / kGrain];
     for (size_t i = begin; i < end; ++i) {
       for (size_t a = 0; a < 3; ++a) {
-        const auto fixed =
-            static_cast<uint32_t>(QuantizeClamped(splats.means[i * 3 + a] * steps, -(1 << 23), (1 << 23) - 1, c.positions));
+        const auto fixed = static_cast<uint32_t>(
+            QuantizeClamped(splats.means[i * 3 + a] * steps, -(1 << 23), (1 << 23) - 1, c.positions));
         for (size_t b = 0; b < 3; ++b) out[kPositions][(i * 3 + a) * 3 + b] = static_cast<uint8_t>(fixed >> (8 * b));
         const double scale = (double{splats.log_scales[i * 3 + a]} + 10.0) * 16.0;
         out[kScales][i * 3 + a] = static_cast<uint8_t>(QuantizeClamped(scale, 0, 255, c.scales));
@@ -321,7 +321,8 @@ std::array<std::vector<uint8_t>, kStreams> Pack(const Splats& splats, const Head
       for (size_t k = 1; k < k_count; ++k) {
         const int bits = k < 4 ? options.spz_sh1_bits : options.spz_sh_rest_bits;
         for (size_t ch = 0; ch < 3; ++ch) {
-          out[kSh][i * 3 * (k_count - 1) + (k - 1) * 3 + ch] = PackSh(splats.sh[i * stride + ch * k_count + k], bits, c.sh);
+          out[kSh][i * 3 * (k_count - 1) + (k - 1) * 3 + ch] =
+              PackSh(splats.sh[i * stride + ch * k_count + k], bits, c.sh);
         }
       }
     }
@@ -412,8 +413,8 @@ std::vector<uint8_t> EncodeSpz(const Splats& splats, const WriteOptions& options
 
   const double reach = std::ldexp(1.0, kMaxFractionalBits - h.fractional_bits);
   if (clamps.positions > 0) {
-    report.lost.push_back(fmt::format("{} coordinates clamped to +-{} (fewer fractional bits reach further)",
-                                      clamps.positions, reach));
+    report.lost.push_back(
+        fmt::format("{} coordinates clamped to +-{} (fewer fractional bits reach further)", clamps.positions, reach));
   }
   if (clamps.scales > 0) report.lost.push_back(fmt::format("{} log scales clamped to [-10, 5.94]", clamps.scales));
   if (clamps.colours > 0) report.lost.push_back(fmt::format("{} colours clamped to [-0.44, 1.44]", clamps.colours));

@@ -152,9 +152,10 @@ TEST(Spz, ClampsAreReported) {
   s.sh[1] = -1.5f;
   WriteReport written;
   const Splats back = ParseSplats(EncodeSplats(s, Format::kSpz, {}, &written), "a.spz");
-  EXPECT_EQ(written.lost, (std::vector<std::string>{"2 coordinates clamped to +-2048 (fewer fractional bits reach further)",
-                                                    "1 log scales clamped to [-10, 5.94]",
-                                                    "1 colours clamped to [-0.44, 1.44]", "1 SH values clamped to +-1"}));
+  EXPECT_EQ(written.lost,
+            (std::vector<std::string>{"2 coordinates clamped to +-2048 (fewer fractional bits reach further)",
+                                      "1 log scales clamped to [-10, 5.94]", "1 colours clamped to [-0.44, 1.44]",
+                                      "1 SH values clamped to +-1"}));
   EXPECT_NEAR(back.means[0], 2048, 1e-3);
   EXPECT_EQ(back.means[1], -2048);
   EXPECT_EQ(back.sh[1], -1);
@@ -188,10 +189,10 @@ TEST(Spz, DecodesByHand) {
   EXPECT_NEAR(s.quats[0], 0, 1e-3);
   EXPECT_NEAR(s.quats[1], std::sqrt(0.5), 1e-6);
   EXPECT_NEAR(s.quats[2], -std::sqrt(0.5), 1e-6);
-  EXPECT_EQ(s.sh[1], 0.0f);              // red, first coefficient
-  EXPECT_EQ(s.sh[4 + 1], 1 / 128.0f);    // green, first
-  EXPECT_EQ(s.sh[2], 3 / 128.0f);        // red, second: the channel runs faster
-  EXPECT_EQ(s.sh[8 + 3], 8 / 128.0f);    // blue, third
+  EXPECT_EQ(s.sh[1], 0.0f);            // red, first coefficient
+  EXPECT_EQ(s.sh[4 + 1], 1 / 128.0f);  // green, first
+  EXPECT_EQ(s.sh[2], 3 / 128.0f);      // red, second: the channel runs faster
+  EXPECT_EQ(s.sh[8 + 3], 8 / 128.0f);  // blue, third
 }
 
 TEST(Spz, DegreeFourAndTrailingBytesAreReported) {
@@ -220,8 +221,8 @@ TEST(Spz, ExtensionsOfVersionFourAreReported) {
   ReadReport report;
   EXPECT_EQ(ParseSplats(bytes, "a.spz", &report).size(), 10u);
   EXPECT_EQ(report.axes, "RDF");
-  EXPECT_EQ(report.ignored, (std::vector<std::string>{"extension 0x12340001: 2 bytes",
-                                                      "3 bytes before the table of contents"}));
+  EXPECT_EQ(report.ignored,
+            (std::vector<std::string>{"extension 0x12340001: 2 bytes", "3 bytes before the table of contents"}));
 }
 
 TEST(Spz, LyingCounts) {

@@ -86,7 +86,8 @@ std::vector<uint8_t> GzipReader::Read(uint64_t count) {
     const size_t got = state_->Fill(buffer.data() + done, buffer.size() - done);
     done += got;
     if (done < buffer.size()) {
-      throw Damaged(state_->subject, fmt::format("the gzip stream ends too early: {} bytes more are needed", count - done));
+      throw Damaged(state_->subject,
+                    fmt::format("the gzip stream ends too early: {} bytes more are needed", count - done));
     }
   }
   return buffer;
@@ -137,8 +138,7 @@ std::vector<uint8_t> UnpackZstd(std::span<const uint8_t> bytes, uint64_t count, 
   const std::unique_ptr<ZSTD_DCtx, size_t (*)(ZSTD_DCtx*)> context(ZSTD_createDCtx(), ZSTD_freeDCtx);
   if (context == nullptr) throw Error(ErrorCode::kInternal, subject, "zstd does not start");
   // A frame may ask for a window of 128 MiB before it gives a byte. It gets one only where its size could justify it.
-  const int window_log =
-      std::clamp<int>(std::bit_width(uint64_t{bytes.size()} * 256), kMinWindowLog, kMaxWindowLog);
+  const int window_log = std::clamp<int>(std::bit_width(uint64_t{bytes.size()} * 256), kMinWindowLog, kMaxWindowLog);
   ZSTD_DCtx_setParameter(context.get(), ZSTD_d_windowLogMax, window_log);
 
   std::vector<uint8_t> buffer;

@@ -79,10 +79,14 @@ std::array<double, 4> QuaternionOf(const std::array<double, 9>& r) {
       std::distance(four_squares.begin(), std::max_element(four_squares.begin(), four_squares.end())));
   const double half = 0.5 * std::sqrt(four_squares[largest]), f = 0.25 / half;
   switch (largest) {
-    case 0: return {half, (r[7] - r[5]) * f, (r[2] - r[6]) * f, (r[3] - r[1]) * f};
-    case 1: return {(r[7] - r[5]) * f, half, (r[1] + r[3]) * f, (r[2] + r[6]) * f};
-    case 2: return {(r[2] - r[6]) * f, (r[1] + r[3]) * f, half, (r[5] + r[7]) * f};
-    default: return {(r[3] - r[1]) * f, (r[2] + r[6]) * f, (r[5] + r[7]) * f, half};
+    case 0:
+      return {half, (r[7] - r[5]) * f, (r[2] - r[6]) * f, (r[3] - r[1]) * f};
+    case 1:
+      return {(r[7] - r[5]) * f, half, (r[1] + r[3]) * f, (r[2] + r[6]) * f};
+    case 2:
+      return {(r[2] - r[6]) * f, (r[1] + r[3]) * f, half, (r[5] + r[7]) * f};
+    default:
+      return {(r[3] - r[1]) * f, (r[2] + r[6]) * f, (r[5] + r[7]) * f, half};
   }
 }
 
@@ -94,8 +98,8 @@ void CheckRotation(const std::array<double, 9>& r) {
       orthonormal = orthonormal && std::abs(dot - (i == j ? 1.0 : 0.0)) <= kRotationTolerance;
     }
   }
-  const double determinant = r[0] * (r[4] * r[8] - r[5] * r[7]) - r[1] * (r[3] * r[8] - r[5] * r[6]) +
-                             r[2] * (r[3] * r[7] - r[4] * r[6]);
+  const double determinant =
+      r[0] * (r[4] * r[8] - r[5] * r[7]) - r[1] * (r[3] * r[8] - r[5] * r[6]) + r[2] * (r[3] * r[7] - r[4] * r[6]);
   if (!orthonormal || !(determinant > 0)) {
     throw Error(ErrorCode::kBadInput, "rotation", "is not a rotation matrix",
                 "its rows must be orthonormal and its determinant +1; a mirrored scene cannot be had this way");

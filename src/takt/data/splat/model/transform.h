@@ -7,7 +7,8 @@
 
 namespace takt::splat {
 
-// Turns RDF axes (x right, y down, z forward: .ply) into RUB (x right, y up, z back: .spz by its specification) and back.
+// Turns RDF axes (x right, y down, z forward: .ply) into RUB (x right, y up, z back: .spz by its specification), or
+// RUB into RDF.
 inline constexpr std::array<double, 9> kHalfTurnAboutX = {1, 0, 0, 0, -1, 0, 0, 0, -1};
 
 // Moves a scene: p_new = scale * R p + t.

@@ -113,7 +113,8 @@ TEST(Transform, IdentityChangesNothingAndInversesCancel) {
 
 TEST(Transform, QuaternionsOfEveryKindOfRotation) {
   // One rotation for each branch: the largest of w, x, y, z.
-  const std::vector<std::array<double, 4>> quats = {{1, .1, .2, .3}, {.1, -1, .2, .3}, {.1, .2, 1, -.3}, {-.1, .2, .3, 1}};
+  const std::vector<std::array<double, 4>> quats = {
+      {1, .1, .2, .3}, {.1, -1, .2, .3}, {.1, .2, 1, -.3}, {-.1, .2, .3, 1}};
   Splats s = RandomSplats(1, 0);
   s.quats = {1, 0, 0, 0};
   for (const auto& q : quats) {
@@ -138,7 +139,8 @@ TEST(Transform, RefusesWhatIsNoRotation) {
   EXPECT_THROW(TransformSplats(s, {2, 0, 0, 0, 2, 0, 0, 0, 2}, {0, 0, 0}, 1), Error);
   EXPECT_THROW(TransformSplats(s, {nan, 0, 0, 0, 1, 0, 0, 0, 1}, {0, 0, 0}, 1), Error);
   EXPECT_THROW(TransformSplats(s, kIdentity, {nan, 0, 0}, 1), Error);
-  for (const double scale : {0.0, -1.0, nan, 1e300 * 1e300}) EXPECT_THROW(TransformSplats(s, kIdentity, {}, scale), Error);
+  for (const double scale : {0.0, -1.0, nan, 1e300 * 1e300})
+    EXPECT_THROW(TransformSplats(s, kIdentity, {}, scale), Error);
 }
 
 }  // namespace
