@@ -367,7 +367,7 @@ DraftCapture LoadColmap(const fs::path& folder, const fs::path& model_folder) {
       throw BadInput(view.image_path.string(),
                      fmt::format("the picture is {} x {} pixels, its camera {} says {} x {}", info.width_px,
                                  info.height_px, image.camera_id, view.lens.width_px, view.lens.height_px),
-                     "use the pictures that the model was made from; LoadOptions::downscale makes them smaller");
+                     "use the pictures that the model was made from; making them smaller is done on load");
     }
     view.has_alpha = info.channels % 2 == 0;
     view.cam_from_world = image.cam_from_world;

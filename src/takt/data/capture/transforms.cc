@@ -294,7 +294,7 @@ Lens LensOf(const TransformsIntrinsics& in, int width_px, int height_px, const s
     throw BadInput(subject,
                    fmt::format("the picture is {} x {} pixels, its camera says {} x {}", width_px, height_px,
                                in.w.value_or(width_px), in.h.value_or(height_px)),
-                   "use the pictures that the capture was posed with; LoadOptions::downscale makes them smaller");
+                   "use the pictures that the capture was posed with; making them smaller is done on load");
   }
   std::optional<double> fx = in.fl_x, fy = in.fl_y;
   if (!fx && in.camera_angle_x) fx = FocalFromAngle(*in.camera_angle_x, width_px, subject);
