@@ -18,6 +18,7 @@ namespace {
 
 constexpr size_t kProjectGrain = 2048;  // splats
 constexpr size_t kBinGrain = 4096;      // ranks
+constexpr uint32_t kHidden = 0xffffffffu;
 
 // Grows and never shrinks, so that a training loop settles without allocations.
 template <class T>
@@ -104,7 +105,8 @@ struct Renderer::Workspace {
   std::vector<uint32_t> tile_ranks;            // [entries] grouped by tile, front to back
   std::vector<uint32_t> rank_start;            // [drawn + 1]
   std::vector<uint32_t> rank_entries;          // [entries] positions in tile_ranks, grouped by rank
-  std::vector<uint32_t> row_of_rank;           // [drawn] row in ascending splat order
+  std::vector<uint8_t> shown;                  // [drawn] by place in `projected`: visible in some pixel
+  std::vector<uint32_t> row_of_place, row_of_rank;  // [drawn] row among the shown in ascending splat order, or kHidden
   std::vector<uint64_t> touched;               // [entries] blocks of the tile in which the splat was visible
   std::vector<float> sums;                     // per entry, from the tiles
 
@@ -121,7 +123,7 @@ struct Renderer::Workspace {
 
   void Project(const Splats& splats);
   void Bin();
-  void OrderRows(std::vector<uint32_t>* splat_idx);
+  void OrderRows(std::vector<uint32_t>* shown_idx, std::vector<uint32_t>* hidden_idx);
 };
 
 void Renderer::Workspace::Project(const Splats& splats) {
@@ -188,12 +190,30 @@ void Renderer::Workspace::Bin() {
   });
 }
 
-void Renderer::Workspace::OrderRows(std::vector<uint32_t>* splat_idx) {
+void Renderer::Workspace::OrderRows(std::vector<uint32_t>* shown_idx, std::vector<uint32_t>* hidden_idx) {
   // `projected` is in ascending splat order and keys[rank] holds the place in it.
   Ensure(row_of_rank, drawn);
-  for (size_t rank = 0; rank < drawn; ++rank) row_of_rank[rank] = static_cast<uint32_t>(keys[rank]);
-  splat_idx->resize(drawn);
-  for (size_t row = 0; row < drawn; ++row) (*splat_idx)[row] = projected[row].splat_idx;
+  Ensure(shown, drawn);
+  ParallelFor(drawn, kBinGrain, [&](size_t begin, size_t end) {
+    for (size_t rank = begin; rank < end; ++rank) {
+      uint64_t any = 0;
+      for (uint32_t e = rank_start[rank]; e < rank_start[rank + 1]; ++e) any |= touched[rank_entries[e]];
+      shown[static_cast<uint32_t>(keys[rank])] = any != 0;
+    }
+  });
+  shown_idx->clear();
+  if (hidden_idx) hidden_idx->clear();
+  Ensure(row_of_place, drawn);
+  for (size_t place = 0; place < drawn; ++place) {
+    row_of_place[place] = static_cast<uint32_t>(shown_idx->size());
+    if (shown[place]) {
+      shown_idx->push_back(projected[place].splat_idx);
+    } else {
+      if (hidden_idx) hidden_idx->push_back(projected[place].splat_idx);
+      row_of_place[place] = kHidden;
+    }
+  }
+  for (size_t rank = 0; rank < drawn; ++rank) row_of_rank[rank] = row_of_place[static_cast<uint32_t>(keys[rank])];
 }
 
 Renderer::Renderer() : work_(std::make_unique<Workspace>()) {}
@@ -239,22 +259,24 @@ void Renderer::Backward(const Splats& splats, const Picture& picture, const Pict
       BlendTileBackward(w.TileAt(tile), pixels, d_pixels, &w.touched[first], &w.sums[first * kGradientSums]);
     }
   });
-  w.OrderRows(&gradients->splat_idx);
+  w.OrderRows(&gradients->splat_idx, &gradients->hidden_idx);
+  const size_t rows = gradients->splat_idx.size();
   const int coefficients = ShCoefficients(w.sh_degree);
   gradients->sh_coefficients = coefficients;
-  Ensure(gradients->means, 3 * w.drawn);
-  Ensure(gradients->log_scales, 3 * w.drawn);
-  Ensure(gradients->quats, 4 * w.drawn);
-  Ensure(gradients->logits, w.drawn);
-  Ensure(gradients->sh, 3 * w.drawn * coefficients);
+  Ensure(gradients->means, 3 * rows);
+  Ensure(gradients->log_scales, 3 * rows);
+  Ensure(gradients->quats, 4 * rows);
+  Ensure(gradients->logits, rows);
+  Ensure(gradients->sh, 3 * rows * coefficients);
   ParallelFor(w.drawn, 512, [&](size_t begin, size_t end) {
     for (size_t rank = begin; rank < end; ++rank) {
+      const size_t row = w.row_of_rank[rank];
+      if (row == kHidden) continue;
       float sums[kGradientSums] = {};
       for (uint32_t e = w.rank_start[rank]; e < w.rank_start[rank + 1]; ++e) {
         const float* entry = &w.sums[size_t{w.rank_entries[e]} * kGradientSums];
         for (int k = 0; k < kGradientSums; ++k) sums[k] += entry[k];
       }
-      const size_t row = w.row_of_rank[rank];
       ProjectBackward(splats, w.sorted[rank], w.camera, w.sh_degree, sums,
                       {&gradients->means[3 * row], &gradients->log_scales[3 * row], &gradients->quats[4 * row],
                        &gradients->logits[row], &gradients->sh[3 * row * coefficients]});
@@ -272,18 +294,20 @@ void Renderer::SecondMoments(const Picture& picture, Moments* moments) {
       BlendTileMoments(w.TileAt(tile), pixels, &w.touched[first], &w.sums[first * kMomentSums]);
     }
   });
-  w.OrderRows(&moments->splat_idx);
-  moments->moments.resize(w.drawn);
-  moments->weight.resize(w.drawn);
-  moments->weight_squared.resize(w.drawn);
+  w.OrderRows(&moments->splat_idx, nullptr);
+  const size_t rows = moments->splat_idx.size();
+  moments->moments.resize(rows);
+  moments->weight.resize(rows);
+  moments->weight_squared.resize(rows);
   ParallelFor(w.drawn, 512, [&](size_t begin, size_t end) {
     for (size_t rank = begin; rank < end; ++rank) {
+      const size_t row = w.row_of_rank[rank];
+      if (row == kHidden) continue;
       double sums[kMomentSums] = {};
       for (uint32_t e = w.rank_start[rank]; e < w.rank_start[rank + 1]; ++e) {
         const float* entry = &w.sums[size_t{w.rank_entries[e]} * kMomentSums];
         for (int k = 0; k < kMomentSums; ++k) sums[k] += entry[k];
       }
-      const size_t row = w.row_of_rank[rank];
       std::copy_n(sums, 15, moments->moments[row].begin());
       moments->weight[row] = sums[15];
       // A colour that was clamped at 0 does not follow its coefficients.

@@ -43,10 +43,12 @@ struct RenderOptions {
   int sh_degree = kMaxShDegree;  // bands above it are ignored; clamped to the splats' own degree
 };
 
-// Gradients of a scalar loss by the parameters of the splats that the last Forward drew, compact: row i belongs to
-// splat `splat_idx[i]`, ascending. Splats that are not listed have a zero gradient. Layouts as in Splats.
+// Gradients of a scalar loss by the parameters of the splats that show in the last Forward, compact: row i belongs to
+// splat `splat_idx[i]`, ascending. Splats that are not listed have a zero gradient. Layouts as in Splats; the arrays
+// may be longer than V rows.
 struct SplatGradients {
-  std::vector<uint32_t> splat_idx;  // [V]
+  std::vector<uint32_t> splat_idx;   // [V]
+  std::vector<uint32_t> hidden_idx;  // in the picture's frustum, but behind what is opaque or too faint; ascending
   std::vector<float> means;         // [V, 3]
   std::vector<float> log_scales;    // [V, 3]
   std::vector<float> quats;         // [V, 4]
@@ -78,7 +80,7 @@ class Renderer {
   //   moments[i][m] = sum over pixels of psi * dx^a dy^b, psi = sum over colours of (d colour / d ln alpha)^2,
   // (a, b) in the order 00 10 01 20 11 02 30 21 12 03 40 31 22 13 04 and (dx, dy) = pixel - projected mean.
   struct Moments {
-    std::vector<uint32_t> splat_idx;              // [V]
+    std::vector<uint32_t> splat_idx;              // [V] as in SplatGradients
     std::vector<std::array<double, 15>> moments;  // [V]
     std::vector<double> weight;                   // [V] sum over pixels of alpha * transmittance
     std::vector<double> weight_squared;           // [V] sum of its square, times the share of colours above 0

@@ -166,7 +166,16 @@ void Trainer::ApplyGradients() {
       }
     }
   });
+  // Hidden splats only feel the regularisation: what stays behind opaque surfaces fades, and is then relocated.
   if (!config_.fixed_geometry) {
+    ParallelFor(gradients_.hidden_idx.size(), 4096, [&](size_t begin, size_t end) {
+      for (size_t k = begin; k < end; ++k) {
+        const size_t i = gradients_.hidden_idx[k];
+        const float opacity = Sigmoid(splats_.logits[i]);
+        const float gradient = config_.opacity_regularization * opacity * (1 - opacity) / n;
+        AdamUpdate(step, 1, &gradient, &kLogitRate, &splats_.logits[i], &moment1_.logits[i], &moment2_.logits[i]);
+      }
+    });
     AddNoise(splats_, kNoiseRate * means_rate, config_.seed, static_cast<uint64_t>(iteration_));
   }
 }
