@@ -47,11 +47,13 @@ uint64_t ParseBytes(std::string_view text, std::string_view option) {
 }
 
 std::string FormatBytes(uint64_t bytes) {
-  const double value = static_cast<double>(bytes);
   if (bytes < 1000) return fmt::format("{} B", bytes);
-  if (bytes < 1000000) return fmt::format("{:.3g} kB", value / 1e3);
-  if (bytes < 1000000000) return fmt::format("{:.3g} MB", value / 1e6);
-  return fmt::format("{:.4g} GB", value / 1e9);
+  const double value = static_cast<double>(bytes);
+  // A unit ends where three digits would round up to the next one: 999,500 B are 1 MB, not 1e+03 kB.
+  if (bytes < 999'500) return fmt::format("{:.3g} kB", value / 1e3);
+  if (bytes < 999'500'000) return fmt::format("{:.3g} MB", value / 1e6);
+  if (bytes < 999'500'000'000) return fmt::format("{:.3g} GB", value / 1e9);
+  return fmt::format("{:.0f} GB", value / 1e9);
 }
 
 }  // namespace takt

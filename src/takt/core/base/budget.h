@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cmath>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -17,14 +18,15 @@ struct Budget {
 
 // One line of the proof that a budget was kept.
 struct BudgetReport {
-  std::string quantity;  // "bytes", "time"
-  std::string unit;      // "B", "ms"
-  double asked = 0;      // the limit; NaN where none was set
-  double used = 0;       // measured, never modelled
-  std::string proof;     // how `used` was measured, e.g. "size of the written file"
+  std::string quantity;      // "bytes", "time"
+  std::string unit;          // "B", "ms"
+  double asked = 0;          // the limit; NaN where none was set
+  double used = 0;           // measured, never modelled
+  std::string proof;         // how `used` was measured, e.g. "size of the written file"
   std::string left_because;  // why the rest could not be used; empty where nothing worth saying is left
 
-  bool kept() const { return !(used > asked); }  // an absent limit (NaN) is always kept
+  // An absent limit (NaN) is always kept; a use that was never measured (NaN) keeps no limit.
+  bool kept() const { return std::isnan(asked) || used <= asked; }
 };
 
 // Reads "4MB", "1.15 MB", "512KiB", "300000" as bytes. MB = 1e6, MiB = 2^20; no suffix means bytes.
