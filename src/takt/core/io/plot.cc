@@ -156,9 +156,11 @@ std::string CurveSvg(const PlotSeries& series, size_t index, const Axis& x_axis,
   const size_t columns = static_cast<size_t>(std::abs(x_axis.to_px - x_axis.from_px));
   for (const std::vector<Point>& piece : Pieces(series, x_axis, y_axis)) {
     if (series.line && piece.size() > 1) {
-      svg += "<path class=\"curve\" d=\"";
+      const std::vector<Point> points = Thin(piece, columns);
+      // A curve that fills whole columns would drown the others at full weight.
+      svg += points.size() > columns / 2 ? "<path class=\"curve dense\" d=\"" : "<path class=\"curve\" d=\"";
       char command = 'M';
-      for (const Point& point : Thin(piece, columns)) {
+      for (const Point& point : points) {
         svg += fmt::format("{}{:.1f} {:.1f}", command, x_axis.ToPx(point.x), y_axis.ToPx(point.y));
         command = 'L';
       }
@@ -192,18 +194,53 @@ std::string SvgOpen(const Layout& layout, double height_px, const std::string& t
       layout.css_class, layout.width_px, height_px, layout.width_px, height_px, EscapeHtml(title));
 }
 
-std::string ReferenceSvg(const PlotReference& reference, const Axis& x_axis, const Axis& y_axis) {
+// Distance between a horizontal label box (its middle line from x1 to x2 at y) and the nearest curve; a curve that
+// passes through counts as 0.
+double Clearance(const LinePlot& plot, const Axis& x_axis, const Axis& y_axis, double x1, double x2, double y) {
+  double clearance = std::numeric_limits<double>::infinity();
+  for (const PlotSeries& series : plot.series) {
+    for (const std::vector<Point>& piece : Pieces(series, x_axis, y_axis)) {
+      for (size_t i = 0; i < piece.size(); ++i) {
+        const Point& from = piece[i];
+        const Point& to = piece[std::min(i + 1, piece.size() - 1)];
+        const double ax = x_axis.ToPx(from.x), bx = x_axis.ToPx(to.x);
+        const double left = std::max(std::min(ax, bx), x1), right = std::min(std::max(ax, bx), x2);
+        if (left > right) continue;
+        const double ay = y_axis.ToPx(from.y), by = y_axis.ToPx(to.y);
+        const auto height = [&](double x) { return ax == bx ? ay : ay + (x - ax) / (bx - ax) * (by - ay); };
+        const double dl = height(left) - y, dr = height(right) - y;
+        clearance = std::min(clearance, dl * dr <= 0 ? 0 : std::min(std::abs(dl), std::abs(dr)));
+      }
+    }
+  }
+  return clearance;
+}
+
+std::string ReferenceSvg(const LinePlot& plot, const PlotReference& reference, const Axis& x_axis, const Axis& y_axis) {
   const Axis& axis = reference.vertical ? x_axis : y_axis;
   if (!axis.Shows(reference.at)) return "";
   const double at_px = axis.ToPx(reference.at);
   const std::string label = EscapeHtml(reference.label);
-  if (!reference.vertical) {
-    return Line("reference", x_axis.from_px, at_px, x_axis.to_px, at_px) +
-           Text(x_axis.to_px - 4, at_px - 6, "note", "end", label);
+  if (reference.vertical) {
+    const bool left_half = at_px < (x_axis.from_px + x_axis.to_px) / 2;
+    return Line("reference", at_px, y_axis.from_px, at_px, y_axis.to_px) +
+           Text(left_half ? at_px + 6 : at_px - 6, y_axis.to_px - 4, "note", left_half ? "start" : "end", label);
   }
-  const bool left_half = at_px < (x_axis.from_px + x_axis.to_px) / 2;
-  return Line("reference", at_px, y_axis.from_px, at_px, y_axis.to_px) +
-         Text(left_half ? at_px + 6 : at_px - 6, y_axis.to_px + 12, "note", left_half ? "start" : "end", label);
+  // Of the four corners along the line, the one farthest from any curve.
+  const double length_px = kCharacter_px * static_cast<double>(reference.label.size()) + 8;
+  std::string text;
+  double best = -1;
+  for (const bool right : {true, false}) {
+    const double x = right ? x_axis.to_px - 4 : x_axis.from_px + 4;
+    for (const double middle : {at_px - 10, at_px + 11}) {
+      const double clearance =
+          Clearance(plot, x_axis, y_axis, right ? x - length_px : x, right ? x : x + length_px, middle);
+      if (clearance <= best) continue;
+      best = clearance;
+      text = Text(x, middle + 4, "note", right ? "end" : "start", label);
+    }
+  }
+  return Line("reference", x_axis.from_px, at_px, x_axis.to_px, at_px) + text;
 }
 
 std::string LinePlotSvg(const LinePlot& plot, const Layout& layout) {
@@ -225,7 +262,7 @@ std::string LinePlotSvg(const LinePlot& plot, const Layout& layout) {
   x_axis.Pad(markers ? 0.03 : 0.0);
   y_axis.Pad(0.06);
 
-  const double top = 34, bottom = layout.height_px - 46;
+  const double top = 40, bottom = layout.height_px - 46;
   y_axis.from_px = bottom;
   y_axis.to_px = top;
   const std::vector<double> y_ticks =
@@ -262,7 +299,7 @@ std::string LinePlotSvg(const LinePlot& plot, const Layout& layout) {
            "</svg>";
   }
   for (size_t i = 0; i < plot.series.size(); ++i) svg += CurveSvg(plot.series[i], i, x_axis, y_axis);
-  for (const PlotReference& reference : plot.references) svg += ReferenceSvg(reference, x_axis, y_axis);
+  for (const PlotReference& reference : plot.references) svg += ReferenceSvg(plot, reference, x_axis, y_axis);
   return svg + "</svg>";
 }
 
@@ -328,7 +365,7 @@ double Total(const BarRow& row) {
 }
 
 std::string BarChartSvg(const BarChart& chart, const Layout& layout) {
-  constexpr double kRow_px = 50, kBar_px = 18, kBarTop_px = 22;
+  constexpr double kRow_px = 58, kBar_px = 18, kBarTop_px = 22;
   double top = 4;
   for (const PlotReference& reference : chart.references) {
     if (!reference.label.empty()) top = 26;
@@ -343,7 +380,7 @@ std::string BarChartSvg(const BarChart& chart, const Layout& layout) {
   axis.high = largest > 0 ? largest : 1;
   axis.from_px = 0;
   axis.to_px = layout.width_px - 2;
-  const double height = top + kRow_px * static_cast<double>(chart.rows.size());
+  const double height = top + kRow_px * static_cast<double>(chart.rows.size()) - 10;
   std::string svg = SvgOpen(layout, height, chart.title);
   for (size_t r = 0; r < chart.rows.size(); ++r) {
     const BarRow& row = chart.rows[r];

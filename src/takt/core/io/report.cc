@@ -41,8 +41,9 @@ std::string Thousands(double value) {
   return text;
 }
 
-// The figure people compare, and the exact one where that is shorter than the truth.
+// The figure people compare, and the exact one beside it where the first is rounded.
 std::string Quantity(double value, const std::string& unit) {
+  if (!std::isfinite(value)) return "unknown";
   if (unit == "B" && value >= 0 && value < 1e15) {
     const std::string exact = Thousands(value) + " B";
     const std::string text = FormatBytes(static_cast<uint64_t>(value));
@@ -58,7 +59,7 @@ std::string Quantity(double value, const std::string& unit) {
 
 // The share of the budget that was used, as a bar 100 units wide.
 std::string UsageBar(const BudgetReport& budget) {
-  if (!(budget.asked > 0)) return "";
+  if (!(budget.asked > 0 && std::isfinite(budget.used))) return "";
   const double percent = 100 * budget.used / budget.asked;
   const double shown = std::clamp(percent, 0.0, 100.0);
   // Rounding up must not make a budget look used up, nor a broken one kept.
@@ -73,17 +74,17 @@ std::string UsageBar(const BudgetReport& budget) {
 
 std::string BudgetRow(const BudgetReport& budget) {
   const bool limited = !std::isnan(budget.asked);
-  const double left = budget.asked - budget.used;
-  std::string html = fmt::format("<tr><th scope=\"row\">{}</th>", EscapeHtml(budget.quantity));
-  html += fmt::format("<td class=\"number\">{}</td>", limited ? Quantity(budget.asked, budget.unit) : "no limit");
-  html += fmt::format("<td class=\"number\">{}{}</td>", Quantity(budget.used, budget.unit), UsageBar(budget));
-  std::string left_text;
-  if (limited && left >= 0) left_text = Quantity(left, budget.unit);
-  if (!budget.left_because.empty()) left_text += fmt::format("<small>{}</small>", EscapeHtml(budget.left_because));
-  html += fmt::format("<td class=\"number\">{}</td>", left_text);
   const char* verdict = !limited ? "measured" : budget.kept() ? "kept" : "broken";
-  html += fmt::format("<td><span class=\"verdict {}\">{}</span></td>", verdict, verdict);
-  return html + fmt::format("<td>{}</td></tr>", EscapeHtml(budget.proof));
+  std::string left;
+  if (limited && budget.kept()) left = Quantity(budget.asked - budget.used, budget.unit);
+  if (limited && budget.used > budget.asked) left = "over by " + Quantity(budget.used - budget.asked, budget.unit);
+  if (!budget.left_because.empty())
+    left += fmt::format("<small class=\"reason\">{}</small>", EscapeHtml(budget.left_because));
+  return fmt::format(
+      "<tr><th scope=\"row\">{}</th><td><span class=\"verdict {}\">{}</span></td><td class=\"number\">{}</td>"
+      "<td class=\"number\">{}{}</td><td class=\"number\">{}</td><td>{}</td></tr>",
+      EscapeHtml(budget.quantity), verdict, verdict, limited ? Quantity(budget.asked, budget.unit) : "no limit",
+      Quantity(budget.used, budget.unit), UsageBar(budget), left, EscapeHtml(budget.proof));
 }
 
 // 'sha256-...' as a Content-Security-Policy names the one script or style sheet that may run.
@@ -131,7 +132,7 @@ void Report::Code(const std::string& text) {
 void Report::Table(const ReportTable& table) {
   std::string html = fmt::format("<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"{}\"><table>",
                                  table.caption.empty() ? "Table" : EscapeHtml(table.caption));
-  if (!table.caption.empty()) html += fmt::format("<caption>{}</caption>", EscapeHtml(table.caption));
+  if (!table.caption.empty()) html += fmt::format("<caption><span>{}</span></caption>", EscapeHtml(table.caption));
   html += "<thead><tr>";
   const auto number = [&](size_t column) { return table.columns[column].number ? " class=\"number\"" : ""; };
   for (size_t c = 0; c < table.columns.size(); ++c) {
@@ -173,11 +174,12 @@ void Report::Compare(const ReportPicture& left, const ReportPicture& right, cons
                             left.image.height_px, right.image.width_px, right.image.height_px));
   }
   body_ += fmt::format(
-      "<figure class=\"pictures\"><div class=\"compare\">{}{}<span class=\"tag left\">{}</span><span class=\"tag "
+      "<figure class=\"pictures\"><div class=\"compare{}\">{}{}<span class=\"tag left\">{}</span><span class=\"tag "
       "right\">{}"
       "</span><input type=\"range\" min=\"0\" max=\"100\" value=\"50\" aria-label=\"{}\"><span class=\"handle\" "
       "aria-hidden=\"true\"></span></div>{}</figure>\n",
-      ImageTag(right), ImageTag(left, "over"), EscapeHtml(left.label), EscapeHtml(right.label),
+      left.image.height_px > left.image.width_px ? " tall" : "", ImageTag(right), ImageTag(left, "over"),
+      EscapeHtml(left.label), EscapeHtml(right.label),
       EscapeHtml(fmt::format("Share of {} shown before {}", left.label, right.label)), Caption(caption));
 }
 
@@ -187,9 +189,9 @@ void Report::Plot(const BarChart& chart) { body_ += BarChartHtml(chart); }
 void Report::Budgets(const std::vector<BudgetReport>& budgets) {
   body_ +=
       "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Budgets\"><table class=\"budgets\"><thead><tr>"
-      "<th scope=\"col\">Budget</th><th scope=\"col\" class=\"number\">Asked</th><th scope=\"col\" "
-      "class=\"number\">Used"
-      "</th><th scope=\"col\" class=\"number\">Left</th><th scope=\"col\">Verdict</th><th scope=\"col\">Proof</th></tr>"
+      "<th scope=\"col\">Budget</th><th scope=\"col\">Verdict</th><th scope=\"col\" class=\"number\">Asked</th>"
+      "<th scope=\"col\" class=\"number\">Used</th><th scope=\"col\" class=\"number\">Left</th>"
+      "<th scope=\"col\">Proof</th></tr>"
       "</thead><tbody>";
   for (const BudgetReport& budget : budgets) body_ += BudgetRow(budget);
   body_ += "</tbody></table></div>\n";

@@ -49,7 +49,8 @@ small { font-size: .8125rem; color: var(--soft); }
 .tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(11rem, 1fr)); gap: 1px; margin: 2.25rem 0 0; padding: 0;
   border: 1px solid var(--hair); border-radius: 12px; overflow: hidden; background: var(--hair); }
 .tile { padding: 1.125rem 1.25rem 1.25rem; background: var(--surface); }
-.tile dt { display: flex; justify-content: space-between; gap: .5rem; font-size: .875rem; color: var(--soft); line-height: 1.4; }
+.tile dt { display: flex; justify-content: space-between; gap: .5rem; min-height: 1.25rem;
+  font-size: .875rem; color: var(--soft); line-height: 1.4; }
 .tile dd { margin: 0; }
 .value { margin-top: .375rem !important; font-size: 1.75rem; line-height: 1.2; font-weight: 600; letter-spacing: -.02em;
   font-variant-numeric: tabular-nums; }
@@ -61,14 +62,17 @@ small { font-size: .8125rem; color: var(--soft); }
 .warn .value { color: var(--bad); }
 
 .scroll { margin: 0 0 1.75rem; overflow-x: auto; }
-table { width: 100%; border-collapse: collapse; font-size: .9375rem; line-height: 1.45; }
+table { min-width: min(100%, 38rem); border-collapse: collapse; font-size: .9375rem; line-height: 1.45; }
 caption { padding: 0 0 .625rem; text-align: left; color: var(--soft); font-size: .9375rem; }
-th, td { padding: .625rem 1rem .625rem 0; text-align: left; vertical-align: top; border-bottom: 1px solid var(--hair); }
+caption span { display: block; max-width: min(44rem, calc(100vw - 2.25rem)); }
+th, td { padding: .625rem 2rem .625rem 0; text-align: left; vertical-align: top; border-bottom: 1px solid var(--hair); }
 th:last-child, td:last-child { padding-right: 0; }
 thead th { border-bottom-color: var(--rule); color: var(--soft); font-weight: 500; font-size: .875rem; vertical-align: bottom; }
 tbody th { font-weight: 500; }
 .number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
-.budgets small { display: block; white-space: normal; }
+.budgets { width: 100%; }
+.budgets small { display: block; }
+.budgets .reason { min-width: 8rem; white-space: normal; }
 .budgets tbody th::first-letter { text-transform: uppercase; }
 .verdict { display: inline-block; padding: .0625rem .5625rem; border-radius: 1rem; font-size: .8125rem; font-weight: 600;
   background: var(--sunken); color: var(--soft); }
@@ -107,6 +111,7 @@ figcaption { max-width: 44rem; margin-top: .75rem; color: var(--soft); font-size
 .plot .base { stroke: var(--rule); }
 .plot .reference { stroke: var(--ink); stroke-dasharray: 2 4; stroke-linecap: round; opacity: .75; }
 .plot .curve { fill: none; stroke: var(--s); stroke-width: 2.25; stroke-linejoin: round; stroke-linecap: round; }
+.plot .curve.dense { stroke-width: 1; stroke-dasharray: none; }
 .series { fill: var(--s); }
 .s1 { --s: var(--s1); } .s2 { --s: var(--s2); } .s3 { --s: var(--s3); }
 .s4 { --s: var(--s4); } .s5 { --s: var(--s5); } .s6 { --s: var(--s6); }
@@ -123,6 +128,7 @@ figcaption { max-width: 44rem; margin-top: .75rem; color: var(--soft); font-size
 .grid.one img { width: auto; max-width: 100%; }
 .picture .tag { display: block; margin-top: .5rem; font-size: .875rem; line-height: 1.4; color: var(--soft); }
 .compare { --cut: 50%; position: relative; max-width: 44rem; overflow: hidden; border-radius: 10px; }
+.compare.tall { max-width: 30rem; }
 .compare img { border-radius: 0; }
 .compare .over { position: absolute; inset: 0; height: 100%; clip-path: inset(0 calc(100% - var(--cut)) 0 0); }
 .compare .tag { position: absolute; bottom: .75rem; padding: .125rem .625rem; border-radius: 1rem; font-size: .8125rem;
@@ -152,6 +158,7 @@ footer p { max-width: none; padding-top: 1.25rem; border-top: 1px solid var(--ha
   .tiles { grid-template-columns: repeat(auto-fit, minmax(9rem, 1fr)); }
   .tile { padding: .875rem 1rem 1rem; }
   .value { font-size: 1.4375rem; }
+  th, td { padding-right: 1.25rem; }
   .plot { padding: 1rem; }
   .plot > svg.wide { display: none; }
   .plot > svg.narrow { display: block; }

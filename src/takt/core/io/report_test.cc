@@ -272,6 +272,10 @@ TEST(Report, BudgetsSayWhetherTheyWereKept) {
   EXPECT_NE(report.Html().find("99.99 %"), std::string::npos);  // not rounded up to 100
   report.Budgets({{"bytes", "B", 10, 11, "p", ""}});
   EXPECT_NE(report.Html().find("verdict broken"), std::string::npos);
+  Report unmeasured("t", "s");
+  unmeasured.Budgets({{"bytes", "B", 10, kNan, "p", ""}});
+  EXPECT_NE(unmeasured.Html().find("verdict broken"), std::string::npos);
+  EXPECT_EQ(unmeasured.Html().find("nan"), std::string::npos);
   Report unlimited("t", "s");
   unlimited.Budgets({{"time", "ms", kNan, 65000, "p", ""}});
   EXPECT_NE(unlimited.Html().find("verdict measured"), std::string::npos);
