@@ -18,7 +18,7 @@ struct EncodeOptions {
   uint64_t max_bytes = 0;  // the file is never larger
   // A splat is kept where removing it costs more than this times the distortion that its bits would save elsewhere.
   // Removal costs are first order and do not see that splats stand in for each other; docs/adr/0103 has the sweep.
-  double prune_bias = 1.0;
+  double prune_bias = 0.2;
   bool keep_all = false;   // prune nothing, for fine-tuning steps that need the same splats
 };
 

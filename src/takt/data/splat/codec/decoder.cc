@@ -12,7 +12,7 @@
 namespace takt::splat {
 namespace {
 
-constexpr float kMaxLogOpacity = -1e-4f;  // opacity 0.9999; beyond, the logit would run away
+constexpr double kMinOpacity = 1e-6, kMaxOpacity = 0.9999;  // beyond, the logit would run away
 
 // The coded groups of one channel.
 struct ChannelTables {
@@ -62,7 +62,7 @@ class Decoder {
       for (size_t i = begin; i < end; ++i) {
         for (int a = 0; a < 3; ++a) splats.log_scales[3 * i + a] = scales[a][i];
         QuaternionFromAxes(axes[i], &splats.quats[4 * i]);
-        const double opacity = DetExp(std::clamp(log_opacity[i], -60.0f, kMaxLogOpacity));
+        const double opacity = std::clamp(DetExp(std::clamp(log_opacity[i], -60.0f, 60.0f)) - kOpacityBias, kMinOpacity, kMaxOpacity);
         splats.logits[i] = static_cast<float>(DetLog(opacity / (1.0 - opacity)));
       }
     });

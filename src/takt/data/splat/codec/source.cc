@@ -127,6 +127,60 @@ float FitBlur(const SplatSource& source) {
   return blur;
 }
 
+// Sensitivities are derivatives at the true value and for the views that were rendered; a coded value is a step away, and
+// somebody will look from elsewhere. So every cost gets a floor.
+//   1. A splat that the views hardly saw counts as kUnseen of what it would be in plain view, o^2 s_1 s_2.
+//   2. Where a derivative is far below what a splat of this weight usually has (an axis below a pixel, an opacity below the
+//      cut-off), the distortion grows much faster than the square of the error: a share of the usual.
+// docs/adr/0102 has the measurements.
+constexpr double kUnseen = 0.003;
+constexpr double kScaleFloor = 0.5, kOpacityFloor = 1.0, kShiftFloor = 0.1, kTurnFloor = 0.1;
+
+void RaiseCosts(SplatSource* s) {
+  const size_t n = s->size();
+  std::vector<double> plain(n), ratios;
+  for (size_t i = 0; i < n; ++i) {
+    const double opacity = std::exp(s->log_opacity[i]) - kOpacityBias;
+    plain[i] = opacity * opacity * std::exp(std::min(60.0f, s->scales[0][i] + s->scales[1][i]));
+    if (s->dc_cost[i] > 0 && plain[i] > 0) ratios.push_back(s->dc_cost[i] / plain[i]);
+  }
+  if (ratios.empty()) return;
+  const size_t rank = ratios.size() * 9 / 10;
+  std::nth_element(ratios.begin(), ratios.begin() + static_cast<ptrdiff_t>(rank), ratios.end());
+  const double visible = ratios[rank];
+  double dc_sum = 0, removal_sum = 0;
+  for (size_t i = 0; i < n; ++i) dc_sum += s->dc_cost[i], removal_sum += s->removal[i];
+  for (size_t i = 0; i < n; ++i) {
+    const double floor = kUnseen * visible * plain[i];
+    s->dc_cost[i] = std::max(s->dc_cost[i], static_cast<float>(floor));
+    s->removal[i] = std::max(s->removal[i], static_cast<float>(floor * removal_sum / dc_sum));
+  }
+  // cost >= share * (sum of costs / sum of expected) * expected
+  const auto raise = [&](std::vector<float>* cost, double share, const auto& expected) {
+    std::vector<double> usual(n);
+    ParallelFor(n, kGrain, [&](size_t begin, size_t end) {
+      for (size_t i = begin; i < end; ++i) usual[i] = s->dc_cost[i] * expected(i);
+    });
+    double sum = 0, total = 0;
+    for (size_t i = 0; i < n; ++i) sum += (*cost)[i], total += usual[i];
+    const double scale = total > 0 ? share * sum / total : 0.0;
+    for (size_t i = 0; i < n; ++i) (*cost)[i] = std::max((*cost)[i], static_cast<float>(scale * usual[i]));
+  };
+  const auto footprint = [&](size_t i) {
+    const float log_scales[3] = {s->scales[0][i], s->scales[1][i], s->scales[2][i]};
+    return Footprint(log_scales, s->blur);
+  };
+  for (auto& cost : s->scale_cost) raise(&cost, kScaleFloor, [](size_t) { return 1.0; });
+  raise(&s->opacity_cost, kOpacityFloor, [](size_t) { return 1.0; });
+  for (int a = 0; a < 3; ++a) {
+    raise(&s->turn_cost[a], kTurnFloor, [&](size_t i) { return footprint(i).Turn((a + 1) % 3, (a + 2) % 3); });
+    raise(&s->fixed_cost[a], kShiftFloor, [&](size_t i) {
+      const double stretch = s->space.Stretch(s->fixed[a][i]);
+      return footprint(i).ShiftWeight(AxesFromQuaternion(s->quats[i].data()), a) * stretch * stretch;
+    });
+  }
+}
+
 float NotNegative(float x) { return x > 0 && std::isfinite(x) ? x : 0.0f; }
 
 void Resize(SplatSource* s, size_t n, size_t colours) {
@@ -191,8 +245,11 @@ SplatSource PrepareSource(const Splats& splats, const Sensitivity& sensitivity, 
       }
       const double logit = std::min(splats.logits[i], kMaxLogit);
       const double through = 1.0 / (1.0 + std::exp(logit));  // 1 - opacity
-      s.log_opacity[at] = static_cast<float>(logit < -30 ? logit : -std::log1p(std::exp(-logit)));
-      s.opacity_cost[at] = NotNegative(static_cast<float>(sensitivity.logits[i] / (through * through)));
+      const double opacity = 1.0 - through;
+      // d logit / d t = (o + bias) / (o (1 - o))
+      const double slope = (opacity + kOpacityBias) / (std::max(opacity, 1e-12) * through);
+      s.log_opacity[at] = static_cast<float>(std::log(opacity + kOpacityBias));
+      s.opacity_cost[at] = NotNegative(static_cast<float>(sensitivity.logits[i] * slope * slope));
       s.removal[at] = NotNegative(sensitivity.removal[i]);
       s.dc_cost[at] = NotNegative(sensitivity.sh[i * static_cast<size_t>(k)]);
       const float* sh = &splats.sh[i * static_cast<size_t>(3 * k)];
@@ -211,6 +268,7 @@ SplatSource PrepareSource(const Splats& splats, const Sensitivity& sensitivity, 
   }
   for (int j = 1; j < k; ++j) s.sh_cost_ratio[j] = sums[0] > 0 ? static_cast<float>(sums[j] / sums[0]) : 1.0f;
   s.blur = FitBlur(s);
+  RaiseCosts(&s);
   return s;
 }
 

@@ -22,6 +22,10 @@ struct SpaceMap {
   double Stretch(double fixed) const;
 };
 
+// Opacities are coded as ln(opacity + bias): errors of what is opaque matter relative to it, errors of what is all but
+// transparent do not grow without bound.
+inline constexpr double kOpacityBias = 0.05;
+
 // The orientation of an ellipsoid whose half axes are sorted, largest first: three numbers in [0, 1). Turning an axis
 // around gives the same ellipsoid, which saves two bits against a quaternion. The direction of the axis that stands out
 // (the thin one of a disc, the long one of a needle) goes through the octahedral map of a hemisphere, the rest is one
@@ -49,8 +53,7 @@ struct Footprint {
   double SpinWeight(bool needle) const;
   // How much a shift along a world axis matters: sum over j of axes[j][axis]^2 / b_j.
   double ShiftWeight(const Axes& axes, int axis) const;
-
- private:
+  // (s_j^2 - s_k^2)^2 / (b_j b_k)
   double Turn(int j, int k) const;
 };
 
