@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -55,8 +56,18 @@ struct EncodeReport {
 // Cost: for 300 k splats of SH degree 3 about 2 s of one core.
 std::vector<uint8_t> EncodeTks(const Splats& splats, const Sensitivity& sensitivity, const EncodeOptions& options,
                                EncodeReport* report = nullptr);
-// The same from a prepared source (RetargetCache).
-std::vector<uint8_t> EncodeTks(const SplatSource& source, const EncodeOptions& options, EncodeReport* report = nullptr);
+
+// Where a budget lands on the rate-distortion curve of a model; everything else about a file follows from it.
+struct OperatingPoint {
+  double log2_lambda = -30;    // mean squared error that a bit is worth
+  double bits_per_splat = 80;  // with lambda: splats whose removal costs less are left out
+  int depth = 10;              // octree levels
+};
+OperatingPoint SearchOperatingPoint(const SplatSource& source, const EncodeOptions& options,
+                                    const std::optional<OperatingPoint>& start = std::nullopt);
+// The same from a prepared source, and without a search where the operating point is known (retarget_cache.h).
+std::vector<uint8_t> EncodeTks(const SplatSource& source, const EncodeOptions& options, EncodeReport* report = nullptr,
+                               const std::optional<OperatingPoint>& known = std::nullopt);
 
 // The splats of a .tks file, the same bits on any machine.
 // Errors: bad_input naming `subject` for anything damaged; unsupported for a later major version.

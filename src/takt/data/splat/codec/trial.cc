@@ -313,7 +313,7 @@ Trial::Totals Trial::Chosen() const {
   return totals;
 }
 
-KnapsackSolution Trial::Allocate(int64_t budget) {
+std::optional<KnapsackSolution> Trial::Allocate(int64_t budget) {
   std::vector<KnapsackOption> options;
   std::vector<size_t> first = {0};
   int64_t fixed = static_cast<int64_t>(octree_.size() + classes_.size()) * 8 * kCostUnit;
@@ -334,6 +334,13 @@ KnapsackSolution Trial::Allocate(int64_t budget) {
       first.push_back(options.size());
     }
   }
+  int64_t least = fixed;
+  for (size_t i = 0; i + 1 < first.size(); ++i) {
+    int64_t cheapest = options[first[i]].cost;
+    for (size_t o = first[i]; o < first[i + 1]; ++o) cheapest = std::min(cheapest, options[o].cost);
+    least += cheapest;
+  }
+  if (least > budget) return std::nullopt;
   KnapsackSolution solution = SolveKnapsack(options, first, budget - fixed);
   size_t item = 0;
   for (size_t c = 0; c < channels_.size(); ++c) {

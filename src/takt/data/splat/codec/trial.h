@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "takt/data/splat/codec/channels.h"
@@ -32,8 +33,8 @@ class Trial {
 
   // Solves the groups that nothing else depends on (opacity, refinement, colours) anew so that all costs together are at
   // most `budget`; the options are those that the last Choose looked at.
-  // Errors: infeasible_budget when the cheapest options do not fit.
-  KnapsackSolution Allocate(int64_t budget);
+  // None when the cheapest options do not fit.
+  std::optional<KnapsackSolution> Allocate(int64_t budget);
   // What is chosen now.
   Totals Chosen() const;
 
