@@ -106,7 +106,8 @@ struct Renderer::Workspace {
   std::vector<uint32_t> rank_start;            // [drawn + 1]
   std::vector<uint32_t> rank_entries;          // [entries] positions in tile_ranks, grouped by rank
   std::vector<uint8_t> shown;                  // [drawn] by place in `projected`: visible in some pixel
-  std::vector<uint32_t> row_of_place, row_of_rank;  // [drawn] row among the shown in ascending splat order, or kHidden
+  std::vector<uint32_t> row_of_place;          // [drawn] row among the shown, in ascending splat order, or kHidden
+  std::vector<uint32_t> rank_of_place;         // [drawn]
   std::vector<uint64_t> touched;               // [entries] blocks of the tile in which the splat was visible
   std::vector<float> sums;                     // per entry, from the tiles
 
@@ -192,13 +193,15 @@ void Renderer::Workspace::Bin() {
 
 void Renderer::Workspace::OrderRows(std::vector<uint32_t>* shown_idx, std::vector<uint32_t>* hidden_idx) {
   // `projected` is in ascending splat order and keys[rank] holds the place in it.
-  Ensure(row_of_rank, drawn);
+  Ensure(rank_of_place, drawn);
   Ensure(shown, drawn);
   ParallelFor(drawn, kBinGrain, [&](size_t begin, size_t end) {
     for (size_t rank = begin; rank < end; ++rank) {
       uint64_t any = 0;
       for (uint32_t e = rank_start[rank]; e < rank_start[rank + 1]; ++e) any |= touched[rank_entries[e]];
-      shown[static_cast<uint32_t>(keys[rank])] = any != 0;
+      const uint32_t place = static_cast<uint32_t>(keys[rank]);
+      shown[place] = any != 0;
+      rank_of_place[place] = static_cast<uint32_t>(rank);
     }
   });
   shown_idx->clear();
@@ -213,7 +216,6 @@ void Renderer::Workspace::OrderRows(std::vector<uint32_t>* shown_idx, std::vecto
       row_of_place[place] = kHidden;
     }
   }
-  for (size_t rank = 0; rank < drawn; ++rank) row_of_rank[rank] = row_of_place[static_cast<uint32_t>(keys[rank])];
 }
 
 Renderer::Renderer() : work_(std::make_unique<Workspace>()) {}
@@ -268,16 +270,17 @@ void Renderer::Backward(const Splats& splats, const Picture& picture, const Pict
   Ensure(gradients->quats, 4 * rows);
   Ensure(gradients->logits, rows);
   Ensure(gradients->sh, 3 * rows * coefficients);
+  // In splat order, so that parameters and gradients stream through the cache.
   ParallelFor(w.drawn, 512, [&](size_t begin, size_t end) {
-    for (size_t rank = begin; rank < end; ++rank) {
-      const size_t row = w.row_of_rank[rank];
+    for (size_t place = begin; place < end; ++place) {
+      const size_t row = w.row_of_place[place], rank = w.rank_of_place[place];
       if (row == kHidden) continue;
       float sums[kGradientSums] = {};
       for (uint32_t e = w.rank_start[rank]; e < w.rank_start[rank + 1]; ++e) {
         const float* entry = &w.sums[size_t{w.rank_entries[e]} * kGradientSums];
         for (int k = 0; k < kGradientSums; ++k) sums[k] += entry[k];
       }
-      ProjectBackward(splats, w.sorted[rank], w.camera, w.sh_degree, sums,
+      ProjectBackward(splats, w.projected[place], w.camera, w.sh_degree, sums,
                       {&gradients->means[3 * row], &gradients->log_scales[3 * row], &gradients->quats[4 * row],
                        &gradients->logits[row], &gradients->sh[3 * row * coefficients]});
     }
@@ -299,9 +302,10 @@ void Renderer::SecondMoments(const Picture& picture, Moments* moments) {
   moments->moments.resize(rows);
   moments->weight.resize(rows);
   moments->weight_squared.resize(rows);
+  // In splat order, so that parameters and gradients stream through the cache.
   ParallelFor(w.drawn, 512, [&](size_t begin, size_t end) {
-    for (size_t rank = begin; rank < end; ++rank) {
-      const size_t row = w.row_of_rank[rank];
+    for (size_t place = begin; place < end; ++place) {
+      const size_t row = w.row_of_place[place], rank = w.rank_of_place[place];
       if (row == kHidden) continue;
       double sums[kMomentSums] = {};
       for (uint32_t e = w.rank_start[rank]; e < w.rank_start[rank + 1]; ++e) {
@@ -311,7 +315,7 @@ void Renderer::SecondMoments(const Picture& picture, Moments* moments) {
       std::copy_n(sums, 15, moments->moments[row].begin());
       moments->weight[row] = sums[15];
       // A colour that was clamped at 0 does not follow its coefficients.
-      const float* color = w.sorted[rank].color;
+      const float* color = w.projected[place].color;
       moments->weight_squared[row] = sums[16] * ((color[0] > 0) + (color[1] > 0) + (color[2] > 0)) / 3;
     }
   });
