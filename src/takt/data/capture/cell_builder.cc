@@ -45,7 +45,7 @@ Builder::Builder() {
   p.floor = AddMaterial(Paint(0xB0B0B0, 0.2f, 0.045f, Pattern::kFloor));
   p.wall = AddMaterial(TwoTone(Pattern::kWall, 0xDCDDD6, 0x3D6B74, 0.55f));
   p.ceiling = AddMaterial(Paint(0xD8DADB, 0.9f, 0.0f, Pattern::kCeiling));
-  scene_.materials[p.ceiling].glow = 5.5f;
+  scene_.materials[p.ceiling].glow = 4.2f;
   p.orange = AddMaterial(Paint(0xEE6A12, 0.22f, 0.05f));
   p.graphite = AddMaterial(Paint(0x33383C, 0.38f, 0.05f, Pattern::kPowder));
   p.black = AddMaterial(Paint(0x1B1D1F, 0.35f));

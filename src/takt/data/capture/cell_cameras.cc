@@ -42,7 +42,7 @@ Camera LookAt(const Vec3d& eye, const Vec3d& target, double horizontal_fov_rad, 
 }
 
 std::vector<Camera> CameraPath(int count, int width_px, int height_px) {
-  constexpr double kSweeps = 2.5, kHalfSweep_rad = 0.88, kFov_rad = 65 * std::numbers::pi / 180;
+  constexpr double kSweeps = 2.0, kHalfSweep_rad = 0.88, kFov_rad = 65 * std::numbers::pi / 180;
   std::vector<Camera> cameras;
   for (int i = 0; i < count; ++i) {
     const double u = (i + 0.5) / count;

@@ -30,10 +30,12 @@ constexpr float kPi = 3.14159265358979f;
 
 // The key light's rectangle: a tall window of the hall, to the left of the cameras.
 constexpr Vec3 kKeyCenter{-2.7f, -4.7f, 3.55f};
-constexpr Vec3 kKeyHalfU{0.72f, -0.36f, 0.0f};
-constexpr Vec3 kKeyHalfV{0.0f, 0.0f, 0.62f};
-constexpr Vec3 kKeyRadiance{82.0f, 75.0f, 65.0f};
+constexpr Vec3 kKeyHalfU{0.22f, -0.11f, 0.0f};
+constexpr Vec3 kKeyHalfV{0.0f, 0.0f, 0.20f};
+constexpr Vec3 kKeyRadiance{1560.0f, 1416.0f, 1206.0f};
 
+// Of the key light at one end of an indirect ray: what little lies close to the lamp would show as bright spots.
+constexpr float kMostKey = 3.0f;
 constexpr size_t kChunk = 256;
 
 // Uniform on the surface or close to it; the grids only need every place to be visited.
@@ -116,7 +118,7 @@ KeySample SampleKeyLight(Vec3 p_in_world, float u, float v) {
 }
 
 Vec3 Outside(Vec3 direction) {
-  return Mix(Vec3{0.42f, 0.45f, 0.48f}, Vec3{0.95f, 1.02f, 1.10f}, raycast::SmoothStep(-0.15f, 0.35f, direction.z));
+  return Mix(Vec3{0.26f, 0.29f, 0.33f}, Vec3{0.62f, 0.70f, 0.80f}, raycast::SmoothStep(-0.15f, 0.35f, direction.z));
 }
 
 Vec3 CosineDirection(Vec3 normal, float u, float v) {
@@ -172,9 +174,9 @@ Vec3 LitScene::Indirect(const Surface& surface) const {
   Vec3 sum;
   float total = 0;
   VisitNodes(grids_[surface.primitive_idx], surface.p_in_local, surface.normal_in_local, [&](size_t idx, float weight) {
-    if (nodes_[idx].weight <= 0) return;
-    sum += nodes_[idx].sum * (weight / nodes_[idx].weight);
-    total += weight;
+    const Node& node = nodes_[idx];
+    sum += node.sum * weight;
+    total += node.weight * weight;
   });
   return total > 0 ? sum * (1 / total) : Vec3{0, 0, 0};
 }
@@ -216,7 +218,7 @@ Vec3 LitScene::IncomingRadiance(const Ray& ray, float u, float v) const {
   const Hit hit = bvh_.Nearest(ray);
   if (hit.t_m == kNoHit) return Outside(ray.direction);
   const Surface s = SurfaceAt(ray, hit);
-  const Vec3 key = KeyIrradiance(s, SampleKeyLight(s.p_in_world, u, v)) * (1 / kPi);
+  const Vec3 key = raycast::Min(KeyIrradiance(s, SampleKeyLight(s.p_in_world, u, v)) * (1 / kPi), {kMostKey, kMostKey, kMostKey});
   // What glossy surfaces reflect counts as diffuse here.
   const Vec3 albedo = s.finish.albedo + s.finish.reflectance * (Vec3{1, 1, 1} - s.finish.albedo);
   return MeanEmission(materials_[bvh_.primitives()[s.primitive_idx].material_idx]) + albedo * (key + Indirect(s));
@@ -289,6 +291,9 @@ void LitScene::Gather(float fraction) {
   ParallelFor(grids_.size(), 1, [&](size_t begin, size_t end) {
     for (size_t i = begin; i < end; ++i) SmoothGrid(i, &gathered);
   });
+  for (Node& node : gathered) {
+    if (node.weight > 0) node = {node.sum * (1 / node.weight), 1};
+  }
   nodes_ = std::move(gathered);
 }
 

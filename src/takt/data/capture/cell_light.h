@@ -61,8 +61,8 @@ class LitScene {
     size_t samples = 0;  // in the final pass
   };
   struct Node {
-    Vec3 sum;
-    float weight = 0;
+    Vec3 sum;          // of the samples; once all are in, their mean
+    float weight = 0;  // of the samples; once all are in, 1, or 0 where there was none
   };
 
   void LayGrids(float samples_per_node);

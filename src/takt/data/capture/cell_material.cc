@@ -35,7 +35,7 @@ float Stripes(float v, float width) {
 }
 
 void PaintFloor(Vec3 p, Finish* finish) {
-  const float cloud = Noise(p * 0.9f, 3), grain = Noise(p * 45.0f, 1);
+  const float cloud = Noise(p * 0.9f, 2), grain = Noise(p * 45.0f, 1);
   const float x = p.x, y = p.y;
   Vec3 color = Mix(Srgb(0xA3A7A8), Srgb(0xB9BBB8), cloud);
   float wear = 0;
@@ -78,7 +78,7 @@ void PaintWall(const Material& material, Vec3 p_local, float height, Finish* fin
   const float groove = 1 - SmoothStep(0.004f, 0.009f, seam);
   const float lip = Band(seam, 0.010f, 0.016f) * 0.06f;
   color = color * (1 - flute - 0.55f * groove + lip);
-  finish->albedo = color * (0.965f + 0.05f * Noise({along * 1.3f, height * 0.7f, 3.1f}, 3));
+  finish->albedo = color * (0.965f + 0.05f * Noise({along * 1.3f, height * 0.7f, 3.1f}, 2));
 }
 
 void PaintCeiling(const Material& material, Vec3 p, Finish* finish) {

@@ -21,26 +21,28 @@ using raycast::Normalized;
 using raycast::Ray;
 
 constexpr float kPi = 3.14159265358979f;
-constexpr float kExposure = 0.46f;
+constexpr float kExposure = 0.43f;
 constexpr int kTile_px = 16;
-constexpr int kFirstSamples = 4, kAllSamples = 16;
-constexpr float kContrast = 0.06f;         // of displayed values among the first samples, above which more are taken
-constexpr float kRoughest = 0.5f;           // rougher surfaces reflect the mean of what they see
-constexpr float kLeastReflectance = 0.025f;  // fainter reflections are not traced
+constexpr int kFirstSamples = 4, kMoreSamples = 8, kAllSamples = 12;
+// The spread of displayed values among the first samples above which a pixel takes more, and all.
+constexpr float kContrast = 0.07f, kStrongContrast = 0.25f;
+// Sharp reflections are traced. The rougher the surface, the more of the mean of what it sees takes their place: that
+// mean has no noise. Faint reflections are all mean.
+constexpr float kSharpest = 0.1f, kRoughest = 0.5f;
+constexpr float kLeastReflectance = 0.07f;
 constexpr float kBrightest = 8.0f;          // of one sample: keeps highlights from ringing at edges
 
-// The first 16 points of the Sobol sequence in two dimensions: the first 4 fall into different quarters of the square,
-// all 16 into different sixteenths.
-constexpr std::array<std::array<uint8_t, 2>, kAllSamples> kSobol16 = {{{0, 0}, {8, 8}, {12, 4}, {4, 12}, {6, 6}, {14, 14},
-                                                                      {10, 2}, {2, 10}, {3, 5}, {11, 13}, {15, 1}, {7, 9},
-                                                                      {5, 3}, {13, 11}, {9, 7}, {1, 15}}};
+// The first points of the Sobol sequence in two dimensions, in sixteenths: the first 4 fall into different quarters of
+// the square, all into different sixteenths.
+constexpr std::array<std::array<uint8_t, 2>, kAllSamples> kSobol = {
+    {{0, 0}, {8, 8}, {12, 4}, {4, 12}, {6, 6}, {14, 14}, {10, 2}, {2, 10}, {3, 5}, {11, 13}, {15, 1}, {7, 9}}};
 
 // Point `i` of the set, in a random order of each pixel that keeps its stratification (digital shift).
 struct Square {
   float u, v;
 };
 Square Shifted(int i, uint32_t word) {
-  const auto& point = kSobol16[static_cast<size_t>(i)];
+  const auto& point = kSobol[static_cast<size_t>(i)];
   const uint32_t x = (uint32_t{point[0]} << 12) ^ (word & 0xFFFFu), y = (uint32_t{point[1]} << 12) ^ (word >> 16);
   return {(static_cast<float>(x) + 0.5f) * 0x1p-16f, (static_cast<float>(y) + 0.5f) * 0x1p-16f};
 }
@@ -68,7 +70,7 @@ Vec3 Diffuse(const LitScene& scene, const Surface& s, const KeySample& light) {
 }
 
 Vec3 Reflected(const LitScene& scene, const Surface& s, Vec3 direction, Square lobe, Square light_point) {
-  const float a = s.finish.roughness * s.finish.roughness;
+  const float a = 0.5f * s.finish.roughness * s.finish.roughness;  // the mean in Radiance() is the other half of the blur
   const float cosine = std::sqrt((1 - lobe.u) / (1 + (a * a - 1) * lobe.u));
   const float sine = std::sqrt(std::max(0.0f, 1 - cosine * cosine)), turn = 2 * kPi * lobe.v;
   const Vec3 h = raycast::FrameAlong(s.normal_in_world)
@@ -97,7 +99,9 @@ Vec3 Radiance(const LitScene& scene, const Ray& ray, const Hit& hit, Square ligh
     radiance += key * reflectance * Highlight(s.normal_in_world, -ray.direction, light.direction, s.finish.roughness);
   }
   const bool traced = s.finish.roughness < kRoughest && MaxComponent(reflectance) > kLeastReflectance;
-  return radiance + reflectance * (traced ? Reflected(scene, s, ray.direction, lobe, light_point) : indirect);
+  if (!traced) return radiance + reflectance * indirect;
+  const float blur = Clamp01((s.finish.roughness - kSharpest) / (kRoughest - kSharpest));
+  return radiance + reflectance * raycast::Mix(Reflected(scene, s, ray.direction, lobe, light_point), indirect, blur);
 }
 
 // Display value in [0, 1]. Source: Narkowicz, "ACES filmic tone mapping curve", 2016.
@@ -113,14 +117,16 @@ Vec3 Pixel(const LitScene& scene, const Camera& camera, int x, int y, const std:
   Vec3 sum;
   Vec3 lo{1, 1, 1}, hi{0, 0, 0};
   bool one_solid = true;
-  uint32_t first_idx = 0;
+  uint32_t first_idx = 0, last_idx = 0;
   int taken = 0;
   for (int i = 0; i < kAllSamples; ++i) {
     if (i == kFirstSamples && one_solid && MaxComponent(hi - lo) < kContrast) break;
-    const auto& at = kSobol16[static_cast<size_t>(i)];
+    if (i == kMoreSamples && MaxComponent(hi - lo) < kStrongContrast) break;
+    const auto& at = kSobol[static_cast<size_t>(i)];
     const Ray ray = RayThrough(camera, static_cast<float>(x) + (static_cast<float>(at[0]) + 0.5f) / 16,
                                static_cast<float>(y) + (static_cast<float>(at[1]) + 0.5f) / 16);
-    const Hit hit = scene.bvh().Nearest(ray);
+    const Hit hit = scene.bvh().Nearest(ray, kNoHit, last_idx);
+    last_idx = hit.primitive_idx;
     const Vec3 radiance = raycast::Min(Radiance(scene, ray, hit, Shifted(i, words[0]), Shifted(kAllSamples - 1 - i, words[1])),
                                        {kBrightest, kBrightest, kBrightest});
     sum += radiance;

@@ -123,12 +123,12 @@ void AddRoom(Builder* b) {
   b->Box(p.graphite, {0.95f, y - 0.01f, 1.28f}, {0.06f, 0.06f, 0.07f}, 0.015f);
   b->Cylinder(p.white, {0.95f, y - 0.07f, 1.30f}, {0.95f, y - 0.085f, 1.30f}, 0.036f);
   std::vector<Vec3> coil;  // a coiled air hose from the regulator to the robot's base
-  for (int i = 0; i <= 240; ++i) {
-    const float t = static_cast<float>(i) / 240, a = 2 * kPi * 15 * t;
+  for (int i = 0; i <= 150; ++i) {
+    const float t = static_cast<float>(i) / 150, a = 2 * kPi * 13 * t;
     const Vec3 axis{0.95f - 0.42f * t, y - 0.02f - 1.05f * t, 1.18f - 0.95f * t + 0.55f * t * (t - 1)};
     coil.push_back(axis + Vec3{0.042f * std::cos(a), 0.042f * std::sin(a) * 0.5f, 0.042f * std::sin(a) * 0.9f});
   }
-  for (size_t i = 0; i + 1 < coil.size(); i += 1) b->Capsule(p.blue, coil[i], coil[i + 1], 0.0075f);
+  for (size_t i = 0; i + 1 < coil.size(); ++i) b->Capsule(p.blue, coil[i], coil[i + 1], 0.0075f);
 
   b->Sign("TAKT", 0x17444E, 0xF5F3EC, {-0.55f, kBackWallY_m - 0.02f, 2.28f}, {0.72f, 0.02f, 0.27f}, 0.05f);
   b->Box(p.orange, {-0.55f, kBackWallY_m - 0.022f, 1.985f}, {0.72f, 0.022f, 0.014f});
@@ -201,7 +201,7 @@ void AddBench(uint64_t seed, Builder* b) {
   }
   // Display on an arm, lamp bar, vice, mat, mug, parts being assembled.
   b->Cylinder(p.graphite, {-0.74f, 0.30f, 0.88f}, {-0.74f, 0.30f, 1.42f}, 0.018f);
-  const Frame display{{0.94f, 0.34f, 0}, {-0.34f, 0.94f, 0}, {0, 0, 1}, {-0.76f, 0.20f, 1.36f}};
+  const Frame display = raycast::Turned(0.35f, {-0.76f, 0.20f, 1.36f});
   b->BoxIn(p.black, display, {0.25f, 0.018f, 0.155f}, 0.010f);
   b->BoxIn(p.screen, raycast::Compose(display, Frame{.origin = {0, -0.017f, 0}}), {0.237f, 0.003f, 0.142f}, 0.002f);
   b->Box(p.white, {0, 0.10f, 1.74f}, {0.80f, 0.05f, 0.020f}, 0.012f);

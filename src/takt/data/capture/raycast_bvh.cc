@@ -93,36 +93,39 @@ Bvh::Bvh(std::vector<Primitive> primitives) : primitives_(std::move(primitives))
   for (const uint32_t idx : order_) leaf_primitives_.push_back(primitives_[idx]);
 }
 
-Hit Bvh::Nearest(const Ray& ray, float t_max_m) const {
+Hit Bvh::Nearest(const Ray& ray, float t_max_m, uint32_t likely_idx) const {
   Hit hit;
   if (nodes_.empty()) return hit;
-  struct Entry {
-    float t;
-    uint32_t node_idx;
-  };
-  Entry stack[kMaxDepth + 2];
+  // Two arrays: a pair written by halves and read at once would stall the processor.
+  float entry_t[kMaxDepth + 2];
+  uint32_t entry_node[kMaxDepth + 2];
   const RayBoxes boxes(ray);
-  float t_max = t_max_m;
+  const float t_likely = Intersect(primitives_[likely_idx], ray, t_max_m);
+  if (t_likely != kNoHit) hit = {t_likely, likely_idx};
+  float t_max = std::min(t_max_m, t_likely);
   int top = 0;
-  stack[top++] = {boxes.Entry(nodes_[0].bounds, t_max), 0};
+  const auto push = [&](float t, uint32_t node_idx) {
+    if (t == kNoHit) return;
+    entry_t[top] = t;
+    entry_node[top++] = node_idx;
+  };
+  push(boxes.Entry(nodes_[0].bounds, t_max), 0);
   while (top > 0) {
-    const Entry entry = stack[--top];
-    if (!(entry.t <= t_max) || entry.t == kNoHit) continue;
-    const Node& node = nodes_[entry.node_idx];
+    --top;
+    if (entry_t[top] > t_max) continue;
+    const Node& node = nodes_[entry_node[top]];
     for (uint32_t i = node.first; i < node.first + node.count; ++i) {
       const float t = Intersect(leaf_primitives_[i], ray, t_max);
-      // Equal distances go to the lower index, whatever the tree looks like.
       if (t < hit.t_m || (t == hit.t_m && t != kNoHit && order_[i] < hit.primitive_idx)) {
         hit = {t, order_[i]};
         t_max = t;
       }
     }
     if (node.count > 0) continue;
-    Entry a{boxes.Entry(nodes_[node.first].bounds, t_max), node.first};
-    Entry b{boxes.Entry(nodes_[node.first + 1].bounds, t_max), node.first + 1};
-    if (a.t < b.t) std::swap(a, b);
-    if (a.t != kNoHit) stack[top++] = a;
-    if (b.t != kNoHit) stack[top++] = b;
+    const float t0 = boxes.Entry(nodes_[node.first].bounds, t_max), t1 = boxes.Entry(nodes_[node.first + 1].bounds, t_max);
+    const bool second_nearer = t1 < t0;
+    push(second_nearer ? t0 : t1, node.first + (second_nearer ? 0 : 1));
+    push(second_nearer ? t1 : t0, node.first + (second_nearer ? 1 : 0));
   }
   return hit;
 }

@@ -22,8 +22,9 @@ class Bvh {
 
   const std::vector<Primitive>& primitives() const { return primitives_; }
 
-  // The nearest entry in [0, t_max_m]; t_m is kNoHit where there is none.
-  Hit Nearest(const Ray& ray, float t_max_m = kNoHit) const;
+  // The nearest entry in [0, t_max_m]; t_m is kNoHit where there is none. Of equally near ones the first primitive.
+  // `likely_idx`: a primitive that the ray will probably meet; a good guess saves time, the result is the same.
+  Hit Nearest(const Ray& ray, float t_max_m = kNoHit, uint32_t likely_idx = 0) const;
   // Whether any primitive is entered in [0, t_max_m].
   bool Occluded(const Ray& ray, float t_max_m) const;
   // Whether the point is inside a primitive, deeper than `depth_m`, other than `except_idx`.
