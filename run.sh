@@ -78,8 +78,7 @@ else
   : "${out:="$root/out/cell"}"
   : "${minutes:=4}"
   capture=$out/capture
-  # The capture is a pure function of its seed; its transforms.json is written last.
-  [ -f "$capture/transforms.json" ] || "$takt" capture cell --out "$capture"
+  "$takt" capture cell --out "$capture" >/dev/null  # leaves a complete one as it is
 fi
 mkdir -p -- "$out"
 "$takt" splat train "$capture" --out "$out/scene.tks" --max-bytes "$max_bytes" --minutes "$minutes" \

@@ -12,6 +12,7 @@
 #include "takt/cli/command.h"
 #include "takt/cli/output.h"
 #include "takt/data/capture/capture.h"
+#include "takt/data/capture/cell.h"
 
 namespace takt::cli {
 namespace {
@@ -80,11 +81,57 @@ void AddInfo(CLI::App& group, Context& context) {
   verb->callback([options, &context] { context.verb = [options, &context] { return RunInfo(*options, context); }; });
 }
 
+struct MakeCellOptions {
+  std::string out;
+  capture::CellOptions cell;
+};
+
+int RunCell(const MakeCellOptions& options, const Context& context) {
+  capture::WriteCellCapture(options.cell, options.out, context.progress->Sink());
+  const capture::CellOptions& cell = options.cell;
+  const std::string pictures = fmt::format("{} x {}x{}", cell.cameras, cell.width_px, cell.height_px);
+  PrintAnswer(context,
+              {{"path", options.out},
+               {"seed", cell.seed},
+               {"pictures", cell.cameras},
+               {"width_px", cell.width_px},
+               {"height_px", cell.height_px},
+               {"points", cell.points}},
+              FormatFields({{"capture", options.out},
+                            {"pictures", pictures},
+                            {"points", fmt::format("{}", cell.points)},
+                            {"seed", fmt::format("{}", cell.seed)}}));
+  return 0;
+}
+
+void AddCell(CLI::App& group, Context& context) {
+  const auto options = std::make_shared<MakeCellOptions>();
+  CLI::App* verb = group.add_subcommand("cell", "Make a capture: a modelled factory cell, rendered from posed cameras");
+  verb->add_option("--out", options->out, "The folder to make; one made with the same options is left as it is")
+      ->type_name("DIR")
+      ->required();
+  verb->add_option("--seed", options->cell.seed, "What lies where, and the posture of the robot")->type_name("N");
+  verb->add_option("--width", options->cell.width_px, "Width of a picture in pixels")
+      ->type_name("N")
+      ->check(CLI::Range(16, 4096));
+  verb->add_option("--height", options->cell.height_px, "Height of a picture in pixels")
+      ->type_name("N")
+      ->check(CLI::Range(16, 4096));
+  verb->add_option("--cameras", options->cell.cameras, "Pictures, from cameras on a path along the open front")
+      ->type_name("N")
+      ->check(CLI::Range(1, 1000));
+  verb->add_option("--points", options->cell.points, "Points on what the cameras see, as from structure from motion")
+      ->type_name("N")
+      ->check(CLI::Range(0, 10000000));
+  verb->callback([options, &context] { context.verb = [options, &context] { return RunCell(*options, context); }; });
+}
+
 }  // namespace
 
 void RegisterCapture(CLI::App& app, Context& context) {
   CLI::App* group = app.add_subcommand("capture", "Posed photographs: make a capture, look into one");
   group->require_subcommand(1);
+  AddCell(*group, context);
   AddInfo(*group, context);
 }
 
