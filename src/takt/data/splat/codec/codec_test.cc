@@ -19,7 +19,7 @@ namespace {
 
 TEST(TksTest, NeverExceedsTheBudgetAndUsesIt) {
   for (const int degree : {0, 3}) {
-    const Splats splats = TestSplats(2500, degree, 1);
+    const Splats splats = TestSplats(degree == 0 ? 3000 : 1200, degree, 1);
     const SplatSource source = PrepareSource(splats, ProxySensitivity(splats), "test");
     for (uint64_t budget = 8000; budget < 200000; budget = budget * 8 / 5 + 13) {
       EncodeOptions options;

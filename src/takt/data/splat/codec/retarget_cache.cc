@@ -62,7 +62,8 @@ RetargetCache MakeRetargetCache(const Splats& splats, const Sensitivity& sensiti
   const double values = 11.0 + 3.0 * ShCoefficients(splats.sh_degree);
   const double n = static_cast<double>(splats.size());
   std::optional<OperatingPoint> last;
-  for (double bytes = std::max(4000.0, 0.5 * n); bytes < n * values * 1.3; bytes *= kBudgetRatio) {
+  const double most = n * values * 1.3;
+  for (double bytes = std::max(4000.0, 0.5 * n); bytes < most * kBudgetRatio; bytes *= kBudgetRatio) {
     EncodeOptions options;
     options.max_bytes = static_cast<uint64_t>(bytes);
     last = SearchOperatingPoint(cache.source, options, last);
