@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <string>
@@ -64,7 +65,134 @@ std::string JoinNonEmpty(const std::vector<std::string>& words) {
   return text;
 }
 
+Json BudgetJson(const BudgetReport& budget) {
+  return {{"quantity", budget.quantity}, {"unit", budget.unit},   {"asked", Number(budget.asked)},
+          {"used", budget.used},         {"kept", budget.kept()}, {"proof", budget.proof},
+          {"left_because", budget.left_because}};
+}
+
+// "1.99 MB (1999873 B), 99.99 % of the budget".
+std::string BudgetText(const BudgetReport& budget) {
+  std::string text = Bytes(static_cast<uint64_t>(budget.used));
+  if (std::isnan(budget.asked)) return text;
+  text += fmt::format(", {:.2f} % of the budget", 100 * budget.used / budget.asked);
+  if (!budget.left_because.empty() && budget.used < 0.998 * budget.asked) text += ": " + budget.left_because;
+  return text;
+}
+
+// What every verb that meets a budget answers about it.
+void AddFit(const splat::FitReport& fit, Json* document, Fields* fields) {
+  (*document)["splats"] = fit.total;
+  (*document)["kept"] = fit.kept;
+  (*document)["budget"] = BudgetJson(fit.budget);
+  fields->emplace_back("size", BudgetText(fit.budget));
+  fields->emplace_back("splats", fit.kept == fit.total ? fmt::format("{}", fit.kept)
+                                                       : fmt::format("{} of {}", fit.kept, fit.total));
+  if (fit.encode) {
+    (*document)["bytes"] = BytesJson(fit.encode->bytes);
+    (*document)["allocation"] = {{"gap_to_lp_bound", fit.encode->lp_gap},
+                                 {"lambda", fit.encode->lambda},
+                                 {"allocation_s", fit.encode->allocation_s},
+                                 {"search_s", fit.encode->search_s}};
+    fields->emplace_back("allocation", fmt::format("within {:.1g} % of the best possible (LP bound)",
+                                                   100 * std::max(fit.encode->lp_gap, 1e-12)));
+  }
+  if (!fit.lost.empty()) (*document)["lost"] = fit.lost;
+  for (const std::string& word : fit.lost) fields->emplace_back("lost", word);
+}
+
+std::string ScoreText(const splat::Scores& scores) {
+  return fmt::format("{:.2f} dB, SSIM {:.4f}", scores.psnr_db, scores.ssim);
+}
+
 }  // namespace
+
+void AnswerTrain(const Context& context, const splat::TrainOptions& options, const splat::TrainReport& report) {
+  Json document = {{"capture", options.capture.path},
+                   {"out", options.out},
+                   {"out_bytes", report.out_bytes},
+                   {"training_views", report.training_views},
+                   {"held_out_views", report.held_out_views},
+                   {"iterations", report.iterations},
+                   {"resumed_at", report.resumed_at},
+                   {"max_splats", report.max_splats},
+                   {"final_loss", Number(report.final_loss)}};
+  Fields fields = {{"written", options.out.string()}};
+  AddFit(report.fit, &document, &fields);
+  fields.emplace_back("trained", fmt::format("{} iterations in {:.0f} s on {} views", report.iterations, report.train_s,
+                                             report.training_views));
+  if (report.written.views.empty()) {
+    fields.emplace_back("held out", "no views, so the quality on new views was not measured");
+  } else {
+    document["before_budget"] = ScoresJson(report.trained);
+    document["written"] = ScoresJson(report.written);
+    fields.emplace_back("held out", fmt::format("{} views: {}", report.held_out_views, ScoreText(report.written)));
+    fields.emplace_back("before the budget", ScoreText(report.trained));
+  }
+  document["seconds"] = {{"train", report.train_s},
+                         {"score", report.score_s},
+                         {"encode", report.encode_s},
+                         {"evaluate", report.evaluate_s}};
+  Json rates = Json::array();
+  for (const splat::RatePoint& point : report.rates) {
+    rates.push_back({{"bytes", point.bytes}, {"splats", point.splats}, {"psnr_db", Number(point.psnr_db)}});
+  }
+  if (!rates.empty()) document["rates"] = {{"views", report.rate_views}, {"points", std::move(rates)}};
+  document["warnings"] = report.warnings;
+  for (const std::string& warning : report.warnings) fields.emplace_back("capture", warning);
+  if (!report.scores.empty()) document["scores"] = report.scores;
+  if (!report.report.empty()) {
+    document["report"] = report.report;
+    document["manifest"] = report.manifest;
+    fields.emplace_back("report", report.report.string());
+  }
+  PrintAnswer(context, document, FormatFields(fields));
+}
+
+void AnswerCompress(const Context& context, const splat::CompressOptions& options,
+                    const splat::CompressReport& report) {
+  Json document = {{"in", options.in},
+                   {"out", options.out},
+                   {"in_bytes", report.in.read.file_bytes},
+                   {"out_bytes", report.out_bytes},
+                   {"out_format", splat::SceneFormatName(report.out_format)},
+                   {"scored_by", options.capture ? "training views" : "cameras around the scene"},
+                   {"scoring_views", report.scoring_views}};
+  Fields fields = {{"read", fmt::format("{}, {}", options.in.string(), Bytes(report.in.read.file_bytes))},
+                   {"written", options.out.string()}};
+  AddFit(report.fit, &document, &fields);
+  if (report.finetune_iterations > 0) {
+    document["finetune"] = {{"iterations", report.finetune_iterations}, {"kept", report.finetune_kept}};
+    fields.emplace_back("fine-tuned", fmt::format("{} iterations in {:.0f} s{}", report.finetune_iterations,
+                                                  report.finetune_s,
+                                                  report.finetune_kept ? "" : "; it did not help and was left out"));
+  }
+  if (report.before && report.after) {
+    document["before"] = ScoresJson(*report.before);
+    document["after"] = ScoresJson(*report.after);
+    fields.emplace_back("held out", fmt::format("{} views: {}", report.after->views.size(), ScoreText(*report.after)));
+    fields.emplace_back("the input had", ScoreText(*report.before));
+  } else {
+    document["psnr_to_input_db"] = Number(report.psnr_to_input_db);
+    fields.emplace_back("against the input", fmt::format("{:.2f} dB, pictures of both from {}", report.psnr_to_input_db,
+                                                         options.capture ? "the training views" : "around the scene"));
+  }
+  document["seconds"] = {{"score", report.score_s}, {"encode", report.encode_s}, {"finetune", report.finetune_s}};
+  if (!report.scores.empty()) {
+    document["scores"] = report.scores;
+    fields.emplace_back("scores", report.scores.string() + ", for takt splat retarget");
+  }
+  PrintAnswer(context, document, FormatFields(fields));
+}
+
+void AnswerRetarget(const Context& context, const splat::RetargetReport& report) {
+  Json document = {{"out", report.out}, {"out_bytes", report.out_bytes}};
+  Fields fields = {{"written", report.out.string()}};
+  AddFit(report.fit, &document, &fields);
+  document["seconds"] = {{"read", report.read_s}, {"encode", report.encode_s}};
+  fields.emplace_back("took", fmt::format("{:.2f} s", report.read_s + report.encode_s));
+  PrintAnswer(context, document, FormatFields(fields));
+}
 
 void AnswerInfo(const Context& context, const splat::InfoReport& report) {
   const splat::SceneReport& scene = report.scene;

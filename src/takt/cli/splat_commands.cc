@@ -10,10 +10,12 @@
 #include "takt/cli/splat_answers.h"
 #include "takt/core/base/budget.h"
 #include "takt/core/base/error.h"
+#include "takt/data/splat/compress.h"
 #include "takt/data/splat/convert.h"
 #include "takt/data/splat/eval.h"
 #include "takt/data/splat/info.h"
 #include "takt/data/splat/render.h"
+#include "takt/data/splat/train.h"
 
 namespace takt::cli {
 namespace {
@@ -41,7 +43,8 @@ void AddBackground(CLI::App* verb, std::array<float, 3>* background) {
 }
 
 // "2GB" into bytes; a wrong word is a usage error that names the option.
-CLI::Option* AddBytes(CLI::App* verb, const std::string& name, uint64_t* bytes, const std::string& description) {
+template <class Size>
+CLI::Option* AddBytes(CLI::App* verb, const std::string& name, Size* bytes, const std::string& description) {
   return verb
       ->add_option_function<std::string>(
           name,
@@ -67,6 +70,92 @@ void AddCaptureOptions(CLI::App* verb, splat::CaptureOptions* capture) {
       ->check(CLI::Range(0, 1 << 20));
   AddBytes(verb, "--max-ram", &capture->max_ram_bytes, "Memory for decoded pictures; others are read again")
       ->default_str("2GB");
+}
+
+int RunTrain(splat::TrainOptions& options, const Context& context) {
+  options.progress = context.progress->Sink();
+  AnswerTrain(context, options, splat::Train(options));
+  return 0;
+}
+
+void AddTrain(CLI::App& group, Context& context) {
+  const auto options = std::make_shared<splat::TrainOptions>();
+  CLI::App* verb = group.add_subcommand("train", "Train a scene from posed photographs, then meet a byte budget");
+  verb->add_option("CAPTURE", options->capture.path, "A COLMAP folder, a transforms.json or the folder of one")
+      ->required();
+  verb->add_option("--out", options->out, "The file; its suffix names the format (.tks .ply .compressed.ply .spz .splat)")
+      ->type_name("FILE")
+      ->required();
+  AddBytes(verb, "--max-bytes", &options->max_bytes, "The file never has more bytes (4MB, 512KiB, 300000)");
+  verb->add_option("--max-splats", options->max_splats, "Hard cap on the splats; 0 = by the budget, at most 150,000")
+      ->type_name("N")
+      ->check(CLI::Range(0, 1 << 28));
+  verb->add_option("--iterations", options->iterations, "Steps, a view each; 0 = 7,000, or as --minutes allows")
+      ->type_name("N")
+      ->check(CLI::Range(0L, 1L << 40));
+  verb->add_option("--minutes", options->minutes, "Train for so long at most; 0 = no limit")
+      ->type_name("M")
+      ->check(CLI::Range(0.0, 1e6));
+  verb->add_flag("--resume", options->resume, "Go on from the checkpoint of an interrupted run");
+  verb->add_option("--report", options->report, "Write a report: an .html file, or a folder for report.html")
+      ->type_name("PATH");
+  verb->add_option("--sh-degree", options->sh_degree, "How far colours depend on the viewing angle")
+      ->type_name("0-3")
+      ->check(CLI::Range(0, 3));
+  verb->add_option("--seed", options->seed, "Of everything random")->type_name("S");
+  AddCaptureOptions(verb, &options->capture);
+  AddBackground(verb, &options->capture.background);
+  OnChosen(verb, context, options, RunTrain);
+}
+
+// What the command line says about `compress` before it becomes CompressOptions.
+struct CompressWords {
+  splat::CompressOptions options;
+  splat::CaptureOptions capture;
+};
+
+int RunCompress(CompressWords& words, const Context& context) {
+  splat::CompressOptions& options = words.options;
+  words.capture.background = options.background;
+  if (!words.capture.path.empty()) options.capture = words.capture;
+  options.progress = context.progress->Sink();
+  AnswerCompress(context, options, splat::Compress(options));
+  return 0;
+}
+
+void AddCompress(CLI::App& group, Context& context) {
+  const auto words = std::make_shared<CompressWords>();
+  splat::CompressOptions& options = words->options;
+  CLI::App* verb = group.add_subcommand("compress", "Bring any splat file within a byte budget");
+  verb->add_option("IN", options.in, "A .tks, .ply, .compressed.ply, .spz or .splat file")->required();
+  AddBytes(verb, "--max-bytes", &options.max_bytes, "The file never has more bytes (4MB, 512KiB, 300000)")->required();
+  verb->add_option("--out", options.out, "The file; its suffix names the format")->type_name("FILE")->required();
+  verb->add_option("--capture", words->capture.path, "Its photographs: what they show is what counts")
+      ->type_name("PATH");
+  verb->add_option("--finetune", options.finetune_iterations, "Train what was kept for N steps on the capture")
+      ->type_name("N")
+      ->check(CLI::Range(0L, 1L << 40));
+  verb->add_option("--finetune-minutes", options.finetune_minutes, "The same for so long at most")
+      ->type_name("M")
+      ->check(CLI::Range(0.0, 1e6));
+  verb->add_option("--seed", options.seed, "Of the order of the views in fine-tuning")->type_name("S");
+  AddCaptureOptions(verb, &words->capture);
+  AddBackground(verb, &options.background);
+  OnChosen(verb, context, words, RunCompress);
+}
+
+int RunRetarget(splat::RetargetOptions& options, const Context& context) {
+  AnswerRetarget(context, splat::Retarget(options));
+  return 0;
+}
+
+void AddRetarget(CLI::App& group, Context& context) {
+  const auto options = std::make_shared<splat::RetargetOptions>();
+  CLI::App* verb = group.add_subcommand("retarget", "Meet another byte budget from cached scores, in about a second");
+  verb->add_option("FILE", options->file, "A .tks file that train or compress wrote")->required();
+  AddBytes(verb, "--max-bytes", &options->max_bytes, "The file never has more bytes (4MB, 512KiB, 300000)")->required();
+  verb->add_option("--out", options->out, "Write here instead of in place of FILE")->type_name("FILE");
+  OnChosen(verb, context, options, RunRetarget);
 }
 
 int RunInfo(std::string& path, const Context& context) {
@@ -178,6 +267,9 @@ void AddRender(CLI::App& group, Context& context) {
 void RegisterSplat(CLI::App& app, Context& context) {
   CLI::App* group = app.add_subcommand("splat", "3-D scenes of Gaussian splats within a byte budget");
   group->require_subcommand(1);
+  AddTrain(*group, context);
+  AddCompress(*group, context);
+  AddRetarget(*group, context);
   AddConvert(*group, context);
   AddInfo(*group, context);
   AddRender(*group, context);

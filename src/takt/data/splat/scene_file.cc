@@ -17,6 +17,11 @@ namespace {
 
 constexpr std::string_view kTksMagic = "TKS\x1a";
 
+std::string LowerCase(std::string text) {
+  std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return std::tolower(c); });
+  return text;
+}
+
 SceneFormat FromForeign(Format format) {
   switch (format) {
     case Format::kPly: return SceneFormat::kPly;
@@ -62,9 +67,7 @@ std::string_view SceneFormatName(SceneFormat format) {
 }
 
 SceneFormat SceneFormatFromPath(const std::filesystem::path& path) {
-  std::string suffix = path.extension().string();
-  std::transform(suffix.begin(), suffix.end(), suffix.begin(), [](unsigned char c) { return std::tolower(c); });
-  if (suffix == ".tks") return SceneFormat::kTks;
+  if (LowerCase(path.extension().string()) == ".tks") return SceneFormat::kTks;
   if (const auto foreign = FormatFromPath(path)) return FromForeign(*foreign);
   throw Error(ErrorCode::kBadInput, path.string(), "does not say by its suffix which format to write",
               "use .tks, .ply, .compressed.ply, .spz or .splat");
@@ -82,31 +85,32 @@ Format ForeignFormat(SceneFormat format) {
 }
 
 Splats ReadScene(const std::filesystem::path& path, SceneReport* report) {
+  return ParseScene(ReadFile(path), path.string(), report);
+}
+
+Splats ParseScene(std::span<const uint8_t> bytes, const std::string& subject, SceneReport* report) {
   SceneReport local;
   SceneReport& r = report != nullptr ? *report : local;
   r = {};
-  const std::vector<uint8_t> bytes = ReadFile(path);
   Splats splats;
   if (bytes.size() >= kTksMagic.size() && std::memcmp(bytes.data(), kTksMagic.data(), kTksMagic.size()) == 0) {
     r.format = SceneFormat::kTks;
-    r.tks = ReadTksInfo(bytes, path.string());
-    splats = DecodeTks(bytes, path.string());
+    r.tks = ReadTksInfo(bytes, subject);
+    splats = DecodeTks(bytes, subject);
     r.read.version = r.tks->major;
     r.read.file_bytes = bytes.size();
     r.read.splats = splats.size();
     r.read.sh_degree = splats.sh_degree;
   } else {
-    std::string name = path.filename().string();
-    std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return std::tolower(c); });
-    if (name.ends_with(".tks")) {
-      throw Error(ErrorCode::kBadInput, path.string(), "does not begin as a .tks file does",
+    if (LowerCase(subject).ends_with(".tks")) {
+      throw Error(ErrorCode::kBadInput, subject, "does not begin as a .tks file does",
                   "the file is empty, damaged, or in another format");
     }
-    splats = ParseSplats(bytes, path.string(), &r.read);
+    splats = ParseSplats(bytes, subject, &r.read);
     r.format = FromForeign(r.read.format);
     splats = TurnToMemory(std::move(splats), r);
   }
-  if (splats.size() == 0) throw Error(ErrorCode::kBadInput, path.string(), "holds no splats");
+  if (splats.size() == 0) throw Error(ErrorCode::kBadInput, subject, "holds no splats");
   return splats;
 }
 

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -39,6 +40,8 @@ struct SceneReport {
 // axes are left as stored, and axes_note says so.
 // Errors: as ReadSplats and DecodeTks; bad_input when there are no splats.
 Splats ReadScene(const std::filesystem::path& path, SceneReport* report = nullptr);
+// The same from bytes; the suffix of `subject` is the name that counts.
+Splats ParseScene(std::span<const uint8_t> bytes, const std::string& subject, SceneReport* report = nullptr);
 
 // The bytes of a file in a format of other programs, axes turned to its convention.
 // Errors: as EncodeSplats.
