@@ -28,7 +28,7 @@ namespace {
 namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
 
-constexpr int kModelVersion = 1;        // raised whenever the same options give other pictures
+constexpr int kModelVersion = 1;  // raised whenever the same options give other pictures
 constexpr size_t kPointRecord_bytes = 15;
 constexpr float kPointError_m = 0.003f;  // standard deviation along each axis
 
@@ -59,14 +59,9 @@ void CheckOption(std::string_view name, int value, int least, int most) {
 }
 
 Json OptionsJson(const CellOptions& options) {
-  return {{"generator", "cell"},
-          {"model_version", kModelVersion},
-          {"seed", options.seed},
-          {"width_px", options.width_px},
-          {"height_px", options.height_px},
-          {"cameras", options.cameras},
-          {"points", options.points},
-          {"rays_per_node", options.rays_per_node}};
+  return {{"generator", "cell"},          {"model_version", kModelVersion},        {"seed", options.seed},
+          {"width_px", options.width_px}, {"height_px", options.height_px},        {"cameras", options.cameras},
+          {"points", options.points},     {"rays_per_node", options.rays_per_node}};
 }
 
 enum class Found { kNothing, kSame, kOther };
@@ -117,10 +112,12 @@ void AppendPoints(const cell::LitScene& scene, const Camera& camera, const Image
   }
 }
 
-void WriteInto(const CellOptions& options, const Json& options_json, const fs::path& folder, const ProgressSink& progress) {
+void WriteInto(const CellOptions& options, const Json& options_json, const fs::path& folder,
+               const ProgressSink& progress) {
   const auto report = [&](int done, std::string note) {
     if (progress) {
-      progress({"cell", static_cast<uint64_t>(done), static_cast<uint64_t>(options.cameras), "pictures", std::move(note)});
+      progress(
+          {"cell", static_cast<uint64_t>(done), static_cast<uint64_t>(options.cameras), "pictures", std::move(note)});
     }
   };
   report(0, "indirect light");
@@ -151,11 +148,10 @@ void WriteInto(const CellOptions& options, const Json& options_json, const fs::p
   ply.Append(points.bytes());
   WriteFileAtomic(folder / "points.ply", ply.bytes());
   const Camera& camera = cameras.front();
-  const Json document = {{"camera_model", "OPENCV"},   {"w", camera.width_px},
-                         {"h", camera.height_px},      {"fl_x", camera.fx},
-                         {"fl_y", camera.fy},          {"cx", camera.cx},
-                         {"cy", camera.cy},            {"ply_file_path", "points.ply"},
-                         {"takt", options_json},       {"frames", frames}};
+  const Json document = {
+      {"camera_model", "OPENCV"}, {"w", camera.width_px}, {"h", camera.height_px}, {"fl_x", camera.fx},
+      {"fl_y", camera.fy},        {"cx", camera.cx},      {"cy", camera.cy},       {"ply_file_path", "points.ply"},
+      {"takt", options_json},     {"frames", frames}};
   WriteFileAtomic(folder / "transforms.json", document.dump(1) + "\n");
 }
 

@@ -9,11 +9,11 @@
 namespace takt::capture {
 
 struct CellOptions {
-  uint64_t seed = 1;     // what lies on the conveyor, in the bins, on the pallet; the robot's posture
-  int width_px = 640;    // 16 - 4096
-  int height_px = 480;   // 16 - 4096
-  int cameras = 40;      // 1 - 1000, on a path in the open front of the cell
-  int points = 20'000;   // 0 - 10,000,000 at most, like those of structure from motion
+  uint64_t seed = 1;       // what lies on the conveyor, in the bins, on the pallet; the robot's posture
+  int width_px = 640;      // 16 - 4096
+  int height_px = 480;     // 16 - 4096
+  int cameras = 40;        // 1 - 1000, on a path in the open front of the cell
+  int points = 20'000;     // 0 - 10,000,000 at most, like those of structure from motion
   int rays_per_node = 40;  // 1 - 1000, for the indirect light; fewer are faster and leave blotches
 
   bool operator==(const CellOptions&) const = default;

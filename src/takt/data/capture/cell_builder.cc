@@ -118,7 +118,8 @@ void Builder::Sphere(uint32_t material, Vec3 center, float radius) {
 }
 
 void Builder::Torus(uint32_t material, Vec3 center, Vec3 axis, float ring_radius, float tube_radius) {
-  Add(Shape::kTorus, material, raycast::FrameAlong(raycast::Normalized(axis), center), {ring_radius, tube_radius, 0}, 0);
+  Add(Shape::kTorus, material, raycast::FrameAlong(raycast::Normalized(axis), center), {ring_radius, tube_radius, 0},
+      0);
 }
 
 void Builder::Cable(uint32_t material, std::span<const Vec3> points, float radius, float step) {
@@ -132,15 +133,17 @@ void Builder::Cable(uint32_t material, std::span<const Vec3> points, float radiu
     Vec3 previous = b;
     for (int k = 1; k <= pieces; ++k) {
       const float t = static_cast<float>(k) / static_cast<float>(pieces), t2 = t * t, t3 = t2 * t;
-      const Vec3 next = (b * 2.0f + (c - a) * t + (a * 2.0f - b * 5.0f + c * 4.0f - d) * t2 +
-                         (b * 3.0f - a - c * 3.0f + d) * t3) * 0.5f;
+      const Vec3 next =
+          (b * 2.0f + (c - a) * t + (a * 2.0f - b * 5.0f + c * 4.0f - d) * t2 + (b * 3.0f - a - c * 3.0f + d) * t3) *
+          0.5f;
       Capsule(material, previous, next, radius);
       previous = next;
     }
   }
 }
 
-void Builder::Sign(std::string text, uint32_t color_rrggbb, uint32_t letters_rrggbb, Vec3 center, Vec3 half, float glow) {
+void Builder::Sign(std::string text, uint32_t color_rrggbb, uint32_t letters_rrggbb, Vec3 center, Vec3 half,
+                   float glow) {
   Material m = TwoTone(Pattern::kText, color_rrggbb, letters_rrggbb, 0.3f);
   m.text = std::move(text);
   m.glow = glow;

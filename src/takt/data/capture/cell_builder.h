@@ -19,8 +19,8 @@ struct Scene {
 // The palette: one index into Scene::materials for each.
 struct Palette {
   uint32_t floor, wall, ceiling, orange, graphite, black, rubber, steel, brushed, aluminium, light_grey, white, teal,
-      red, yellow, green, blue, amber_lamp, green_lamp, red_lamp, blue_lamp, cardboard, pale_cardboard, belt, wood, pallet,
-      stripes, screen;
+      red, yellow, green, blue, amber_lamp, green_lamp, red_lamp, blue_lamp, cardboard, pale_cardboard, belt, wood,
+      pallet, stripes, screen;
 };
 
 // Adds solids to a scene, in the frame of the assembly that is being built.

@@ -10,7 +10,7 @@ inline constexpr float kBackWallY_m = 2.5f;
 inline constexpr float kFrontY_m = -5.0f;  // where floor and side walls end
 inline constexpr float kCeilingZ_m = 4.4f;
 
-inline constexpr float kWalkwayEdgeY_m = -1.95f;  // the painted walkway runs in front of it
+inline constexpr float kWalkwayEdgeY_m = -1.95f;                       // the painted walkway runs in front of it
 inline constexpr float kZoneCenterX_m = 0.2f, kZoneCenterY_m = 0.42f;  // the robot's zone, with a hazard border
 inline constexpr float kZoneHalfX_m = 2.15f, kZoneHalfY_m = 1.6f;
 

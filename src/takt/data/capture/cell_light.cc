@@ -51,15 +51,19 @@ Vec3 PointOnSurface(const Primitive& primitive, float u, float v, float w) {
       while (axis < 2 && pick >= areas[axis]) pick -= areas[axis++];
       const float side = pick < 0.5f * areas[axis] ? -1.0f : 1.0f;
       const float a = 2 * u - 1, b = 2 * v - 1;
-      p = axis == 0 ? Vec3{side * s.x, a * s.y, b * s.z} : axis == 1 ? Vec3{b * s.x, side * s.y, a * s.z}
-                                                                     : Vec3{a * s.x, b * s.y, side * s.z};
+      p = axis == 0   ? Vec3{side * s.x, a * s.y, b * s.z}
+          : axis == 1 ? Vec3{b * s.x, side * s.y, a * s.z}
+                      : Vec3{a * s.x, b * s.y, side * s.z};
       break;
     }
     case Shape::kCylinder: {
       const float wall = 2 * s.z, cap = 0.5f * s.x, pick = w * (wall + 2 * cap);
       const bool on_wall = pick < wall;
       const float radius = on_wall ? s.x : s.x * std::sqrt(u);
-      p = {radius * std::cos(turn), radius * std::sin(turn), on_wall ? (2 * u - 1) * s.z : pick < wall + cap ? -s.z : s.z};
+      p = {radius * std::cos(turn), radius * std::sin(turn),
+           on_wall             ? (2 * u - 1) * s.z
+           : pick < wall + cap ? -s.z
+                               : s.z};
       break;
     }
     case Shape::kCone: {
@@ -88,11 +92,16 @@ Vec3 PointOnSurface(const Primitive& primitive, float u, float v, float w) {
 float SurfaceArea(const Primitive& primitive) {
   const Vec3 s = primitive.size;
   switch (primitive.shape) {
-    case Shape::kBox: return 8 * (s.x * s.y + s.y * s.z + s.z * s.x);
-    case Shape::kCylinder: return 2 * kPi * s.x * (s.x + 2 * s.z);
-    case Shape::kCone: return kPi * (s.x + s.y) * (s.x + s.y + s.z);
-    case Shape::kSphere: return 4 * kPi * s.x * s.x;
-    case Shape::kTorus: return 4 * kPi * kPi * s.x * s.y;
+    case Shape::kBox:
+      return 8 * (s.x * s.y + s.y * s.z + s.z * s.x);
+    case Shape::kCylinder:
+      return 2 * kPi * s.x * (s.x + 2 * s.z);
+    case Shape::kCone:
+      return kPi * (s.x + s.y) * (s.x + s.y + s.z);
+    case Shape::kSphere:
+      return 4 * kPi * s.x * s.x;
+    case Shape::kTorus:
+      return 4 * kPi * kPi * s.x * s.y;
   }
   return 0;
 }
@@ -150,7 +159,8 @@ Surface LitScene::SurfaceAt(const Ray& ray, const Hit& hit) const {
 template <class Visit>
 void LitScene::VisitNodes(const Grid& grid, Vec3 p, Vec3 n, Visit&& visit) const {
   const Vec3 g = (p - grid.lo) * grid.per_m;
-  const int ix = std::clamp(static_cast<int>(g.x), 0, grid.nx - 2), iy = std::clamp(static_cast<int>(g.y), 0, grid.ny - 2),
+  const int ix = std::clamp(static_cast<int>(g.x), 0, grid.nx - 2),
+            iy = std::clamp(static_cast<int>(g.y), 0, grid.ny - 2),
             iz = std::clamp(static_cast<int>(g.z), 0, grid.nz - 2);
   const float fx = Clamp01(g.x - static_cast<float>(ix)), fy = Clamp01(g.y - static_cast<float>(iy)),
               fz = Clamp01(g.z - static_cast<float>(iz));
@@ -164,7 +174,8 @@ void LitScene::VisitNodes(const Grid& grid, Vec3 p, Vec3 n, Visit&& visit) const
       const int dx = corner & 1, dy = corner >> 1 & 1, dz = corner >> 2;
       const float weight = share * (dx ? fx : 1 - fx) * (dy ? fy : 1 - fy) * (dz ? fz : 1 - fz);
       if (weight <= 1e-6f) continue;
-      const size_t at = (static_cast<size_t>(iz + dz) * ny + static_cast<size_t>(iy + dy)) * nx + static_cast<size_t>(ix + dx);
+      const size_t at =
+          (static_cast<size_t>(iz + dz) * ny + static_cast<size_t>(iy + dy)) * nx + static_cast<size_t>(ix + dx);
       visit(grid.first + direction * nx * ny * nz + at, weight);
     }
   }
@@ -205,7 +216,8 @@ void LitScene::LayGrids(float samples_per_node) {
     grid.nx = std::max(grid.nx, 2), grid.ny = std::max(grid.ny, 2), grid.nz = std::max(grid.nz, 2);
     // Centred: a thin solid's two faces are then equally far from their nodes.
     grid.lo = (bounds.lo + bounds.hi) * 0.5f -
-              Vec3{static_cast<float>(grid.nx - 1), static_cast<float>(grid.ny - 1), static_cast<float>(grid.nz - 1)} * (0.5f * cell);
+              Vec3{static_cast<float>(grid.nx - 1), static_cast<float>(grid.ny - 1), static_cast<float>(grid.nz - 1)} *
+                  (0.5f * cell);
     grid.first = nodes;
     grid.samples = static_cast<size_t>(std::max(1.0f, std::ceil(area / (cell * cell)) * samples_per_node));
     nodes += 6 * static_cast<size_t>(grid.nx) * static_cast<size_t>(grid.ny) * static_cast<size_t>(grid.nz);
@@ -218,7 +230,8 @@ Vec3 LitScene::IncomingRadiance(const Ray& ray, float u, float v) const {
   const Hit hit = bvh_.Nearest(ray);
   if (hit.t_m == kNoHit) return Outside(ray.direction);
   const Surface s = SurfaceAt(ray, hit);
-  const Vec3 key = raycast::Min(KeyIrradiance(s, SampleKeyLight(s.p_in_world, u, v)) * (1 / kPi), {kMostKey, kMostKey, kMostKey});
+  const Vec3 key =
+      raycast::Min(KeyIrradiance(s, SampleKeyLight(s.p_in_world, u, v)) * (1 / kPi), {kMostKey, kMostKey, kMostKey});
   // What glossy surfaces reflect counts as diffuse here.
   const Vec3 albedo = s.finish.albedo + s.finish.reflectance * (Vec3{1, 1, 1} - s.finish.albedo);
   return MeanEmission(materials_[bvh_.primitives()[s.primitive_idx].material_idx]) + albedo * (key + Indirect(s));
@@ -300,7 +313,8 @@ void LitScene::Gather(float fraction) {
 void LitScene::SmoothGrid(size_t grid_idx, std::vector<Node>* nodes) const {
   const Grid& grid = grids_[grid_idx];
   const std::array<int, 3> size = {grid.nx, grid.ny, grid.nz};
-  std::array<size_t, 3> stride = {1, static_cast<size_t>(grid.nx), static_cast<size_t>(grid.nx) * static_cast<size_t>(grid.ny)};
+  std::array<size_t, 3> stride = {1, static_cast<size_t>(grid.nx),
+                                  static_cast<size_t>(grid.nx) * static_cast<size_t>(grid.ny)};
   const size_t count = stride[2] * static_cast<size_t>(grid.nz);
   std::vector<Node> line;
   for (size_t axis = 0; axis < 3; ++axis) {

@@ -4,7 +4,6 @@
 #include <cstdint>
 #include <vector>
 
-#include "takt/core/base/rng.h"
 #include "takt/data/capture/cell_builder.h"
 #include "takt/data/capture/raycast_bvh.h"
 
@@ -20,9 +19,9 @@ struct Surface {
 
 // A point on the key light, a warm rectangle high in the open front, as a surface point sees it.
 struct KeySample {
-  Vec3 direction;        // unit, towards the light
+  Vec3 direction;  // unit, towards the light
   float distance_m = 0;
-  Vec3 irradiance;       // unshadowed, through a plane that faces the light
+  Vec3 irradiance;  // unshadowed, through a plane that faces the light
 };
 KeySample SampleKeyLight(Vec3 p_in_world, float u, float v);
 

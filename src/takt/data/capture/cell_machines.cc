@@ -33,7 +33,8 @@ void AddTote(Builder* b, uint32_t color, Vec3 center, Vec3 half, float angle_rad
     part(color, {side * half.x * 0.5f, -half.y * 0.95f, half.z * 0.75f}, {0.006f, 0.006f, half.z * 0.7f}, 0.003f);
   }
   part(b->paint().white, {0, -half.y * 0.95f, half.z * 0.8f}, {half.x * 0.30f, 0.003f, half.z * 0.36f}, 0.002f);
-  part(b->paint().graphite, {0, -half.y * 0.95f - 0.002f, half.z * 0.95f}, {half.x * 0.22f, 0.0025f, half.z * 0.07f}, 0.001f);
+  part(b->paint().graphite, {0, -half.y * 0.95f - 0.002f, half.z * 0.95f}, {half.x * 0.22f, 0.0025f, half.z * 0.07f},
+       0.001f);
 }
 
 void AddGripper(Builder* b, Vec3 wrist, float yaw_rad) {
@@ -64,7 +65,8 @@ void AddConveyor(uint64_t seed, Builder* b) {
   for (const float side : {-1.0f, 1.0f}) {
     const float rail_y = y + side * (half_width + 0.022f);
     b->Box(p.aluminium, {middle, rail_y, top - 0.055f}, {(end - start) * 0.5f, 0.02f, 0.065f}, 0.005f);
-    b->Box(p.teal, {middle, rail_y + side * 0.021f, top - 0.055f}, {(end - start) * 0.5f - 0.02f, 0.003f, 0.028f}, 0.002f);
+    b->Box(p.teal, {middle, rail_y + side * 0.021f, top - 0.055f}, {(end - start) * 0.5f - 0.02f, 0.003f, 0.028f},
+           0.002f);
     b->Cylinder(p.steel, {start + 0.05f, rail_y, top + 0.11f}, {end - 0.05f, rail_y, top + 0.11f}, 0.011f, 0.004f);
     for (float x = start + 0.12f; x < end; x += 0.72f) {
       b->Box(p.graphite, {x, rail_y + side * 0.004f, top + 0.055f}, {0.014f, 0.012f, 0.06f}, 0.004f);
@@ -90,11 +92,13 @@ void AddConveyor(uint64_t seed, Builder* b) {
                 0.077f, 0.003f);
   }
   for (float x = kBeltEndX_m + 0.055f; x < end - 0.03f; x += 0.092f) {
-    b->Cylinder(p.steel, {x, y - half_width + 0.006f, top - 0.028f}, {x, y + half_width - 0.006f, top - 0.028f}, 0.028f);
+    b->Cylinder(p.steel, {x, y - half_width + 0.006f, top - 0.028f}, {x, y + half_width - 0.006f, top - 0.028f},
+                0.028f);
   }
   // A light barrier at the place where the robot picks.
   for (const float side : {-1.0f, 1.0f}) {
-    b->Box(p.yellow, {kBeltEndX_m - 0.05f, y + side * (half_width + 0.06f), top + 0.13f}, {0.018f, 0.014f, 0.05f}, 0.004f);
+    b->Box(p.yellow, {kBeltEndX_m - 0.05f, y + side * (half_width + 0.06f), top + 0.13f}, {0.018f, 0.014f, 0.05f},
+           0.004f);
     b->Sphere(p.red_lamp, {kBeltEndX_m - 0.05f, y + side * (half_width + 0.043f), top + 0.15f}, 0.008f);
   }
 
@@ -161,10 +165,10 @@ void AddRobot(uint64_t seed, Builder* b) {
   const Vec3 along_upper = Normalized(elbow - shoulder), across_upper = Cross(side, along_upper);
   b->Cone(p.orange, shoulder, elbow, 0.150f, 0.112f);
   for (const float s : {-1.0f, 1.0f}) {
-    b->BoxIn(p.graphite,
-             {along_upper, across_upper, Cross(along_upper, across_upper),
-              (shoulder + elbow) * 0.5f + side * (s * 0.126f)},
-             {0.20f, 0.030f, 0.008f}, 0.007f);
+    b->BoxIn(
+        p.graphite,
+        {along_upper, across_upper, Cross(along_upper, across_upper), (shoulder + elbow) * 0.5f + side * (s * 0.126f)},
+        {0.20f, 0.030f, 0.008f}, 0.007f);
   }
   // Elbow and forearm.
   b->Cylinder(p.orange, elbow - side * 0.14f, elbow + side * 0.14f, 0.128f, 0.025f);
@@ -221,7 +225,8 @@ void AddMobileRobot(uint64_t seed, Builder* b) {
   b->Cylinder(p.black, {-0.36f, -0.24f, 0.245f}, {-0.36f, -0.24f, 0.285f}, 0.042f, 0.012f);
   b->Cylinder(p.black, {0.36f, 0.24f, 0.245f}, {0.36f, 0.24f, 0.285f}, 0.042f, 0.012f);
   for (const float x : {-0.26f, 0.26f}) {
-    for (const float y : {-0.25f, 0.25f}) b->Cylinder(p.rubber, {x, y - 0.02f, 0.06f}, {x, y + 0.02f, 0.06f}, 0.06f, 0.012f);
+    for (const float y : {-0.25f, 0.25f})
+      b->Cylinder(p.rubber, {x, y - 0.02f, 0.06f}, {x, y + 0.02f, 0.06f}, 0.06f, 0.012f);
   }
   b->Sign("TAKT", 0xEDEDE8, 0x14808A, {0, -0.2925f, 0.185f}, {0.13f, 0.004f, 0.038f});
   b->Cylinder(p.red, {0.33f, -0.20f, 0.244f}, {0.33f, -0.20f, 0.272f}, 0.024f, 0.008f);

@@ -46,7 +46,8 @@ void PaintFloor(Vec3 p, Finish* finish) {
   color = Mix(color, Srgb(0xF2F1EA), line);
 
   // The hazard border around the robot's reach.
-  const float outside = std::max(std::abs(x - kZoneCenterX_m) - kZoneHalfX_m, std::abs(y - kZoneCenterY_m) - kZoneHalfY_m);
+  const float outside =
+      std::max(std::abs(x - kZoneCenterX_m) - kZoneHalfX_m, std::abs(y - kZoneCenterY_m) - kZoneHalfY_m);
   const float border = Band(outside, -0.12f, 0.0f);
   const float stripe = Stripes(x + y, 0.1f * 1.41421f);
   color = Mix(color, Mix(Srgb(0x26272A), Srgb(0xF3B81A), stripe), border);
@@ -90,10 +91,11 @@ void PaintCeiling(const Material& material, Vec3 p, Finish* finish) {
 
 void PaintCardboard(const Material& material, const raycast::Primitive& box, Vec3 p, Vec3 n, Finish* finish) {
   const Vec3 s = box.size;
-  const float fibre = Noise({p.x * 30, p.y * 30, p.z * 160}, 2);
-  Vec3 color = material.color * (0.9f + 0.2f * fibre);
-  const float tape = Band(p.y, -0.024f, 0.024f) *
-                     (std::abs(n.z) > 0.5f ? 1.0f : SmoothStep(s.z - 0.055f, s.z - 0.052f, p.z) * (std::abs(n.x) > 0.5f));
+  const float fibre = Noise({p.x * 25, p.y * 25, p.z * 90}, 1);
+  Vec3 color = material.color * (0.92f + 0.16f * fibre);
+  const float tape =
+      Band(p.y, -0.024f, 0.024f) *
+      (std::abs(n.z) > 0.5f ? 1.0f : SmoothStep(s.z - 0.055f, s.z - 0.052f, p.z) * (std::abs(n.x) > 0.5f));
   color = Mix(color, Srgb(0xD9B98A) * 1.05f, tape * 0.75f);
   const float slit = 1 - SmoothStep(0.0008f, 0.0022f, std::abs(p.y));
   if (n.z > 0.5f) color = color * (1 - 0.35f * slit);
@@ -102,9 +104,11 @@ void PaintCardboard(const Material& material, const raycast::Primitive& box, Vec
     const float u = (n.y < 0 ? p.x : -p.x) / s.x, v = p.z / s.z;
     if (std::abs(u - 0.42f) < 0.36f && std::abs(v - 0.1f) < 0.42f) {
       color = Srgb(0xF4F2EC);
-      const float bar = LatticeNoise(static_cast<int32_t>(std::floor(u * 42)), 7, static_cast<int32_t>(box.material_idx));
+      const float bar =
+          LatticeNoise(static_cast<int32_t>(std::floor(u * 42)), 7, static_cast<int32_t>(box.material_idx));
       if (v < -0.02f && v > -0.22f && u > 0.12f && u < 0.72f && bar > 0.48f) color = Srgb(0x24262A);
-      if (v > 0.08f && v < 0.42f && u > 0.12f && u < 0.60f && std::abs(v - 0.12f - 0.12f * std::round((v - 0.12f) / 0.12f)) < 0.022f) {
+      if (v > 0.08f && v < 0.42f && u > 0.12f && u < 0.60f &&
+          std::abs(v - 0.12f - 0.12f * std::round((v - 0.12f) / 0.12f)) < 0.022f) {
         color = Srgb(0x5A5D62);
       }
     }
@@ -135,7 +139,8 @@ void PaintScreen(const raycast::Primitive& plate, Vec3 p, Vec3 n, Finish* finish
   color = Mix(color, Srgb(0x7FE0D2), (1 - SmoothStep(0.006f, 0.018f, std::abs(v - wave))) * (u < 0.64f && u > 0.06f));
   const float ring = std::hypot(u - (aspect - 0.33f), v - 0.46f);
   const float angle = std::atan2(u - (aspect - 0.33f), v - 0.46f);
-  color = Mix(color, angle < 1.9f ? Srgb(0x39B3A6) : Srgb(0x1E4152), 1 - SmoothStep(0.045f, 0.055f, std::abs(ring - 0.2f)));
+  color =
+      Mix(color, angle < 1.9f ? Srgb(0x39B3A6) : Srgb(0x1E4152), 1 - SmoothStep(0.045f, 0.055f, std::abs(ring - 0.2f)));
   color = Mix(color, Srgb(0xF5F7F7), TextCoverage("98", (u - (aspect - 0.415f)) / 0.13f, (v - 0.4f) / 0.13f, 0.04f));
   finish->albedo = color * 0.1f;
   finish->emission = color * 0.9f;
@@ -146,8 +151,10 @@ void PaintText(const Material& material, const raycast::Primitive& plate, Vec3 p
   if (n.y > -0.9f) return;
   std::vector<std::string> lines(1);
   for (const char c : material.text) {
-    if (c == '\n') lines.emplace_back();
-    else lines.back() += c;
+    if (c == '\n')
+      lines.emplace_back();
+    else
+      lines.back() += c;
   }
   float widest = 0.1f;
   for (const std::string& line : lines) widest = std::max(widest, TextWidth(line));
@@ -187,24 +194,35 @@ Finish FinishAt(const Material& material, const raycast::Primitive& primitive, V
   finish.roughness = material.roughness;
   finish.emission = material.color * material.glow;
   switch (material.pattern) {
-    case Pattern::kPlain: break;
-    case Pattern::kPowder: finish.albedo = material.color * (0.94f + 0.12f * Noise(p * 220.0f, 2)); break;
-    case Pattern::kFloor: PaintFloor(p_in_world, &finish); break;
-    case Pattern::kWall: PaintWall(material, p, p_in_world.z, &finish); break;
-    case Pattern::kCeiling: PaintCeiling(material, p_in_world, &finish); break;
-    case Pattern::kCardboard: PaintCardboard(material, primitive, p, n, &finish); break;
+    case Pattern::kPlain:
+      break;
+    case Pattern::kPowder:
+      finish.albedo = material.color * (0.97f + 0.06f * Noise(p * 70.0f, 1));
+      break;
+    case Pattern::kFloor:
+      PaintFloor(p_in_world, &finish);
+      break;
+    case Pattern::kWall:
+      PaintWall(material, p, p_in_world.z, &finish);
+      break;
+    case Pattern::kCeiling:
+      PaintCeiling(material, p_in_world, &finish);
+      break;
+    case Pattern::kCardboard:
+      PaintCardboard(material, primitive, p, n, &finish);
+      break;
     case Pattern::kBelt: {
       const float rib = SmoothStep(0.006f, 0.002f, ToGrid(p.x, 0.03f));
-      finish.albedo = material.color * (0.85f + 0.3f * Noise(p * 60.0f, 2) + 0.6f * rib);
+      finish.albedo = material.color * (0.85f + 0.3f * Noise(p * 40.0f, 1) + 0.6f * rib);
       break;
     }
     case Pattern::kBrushed:
-      finish.albedo = material.color * (0.9f + 0.2f * Noise({p.x * 9, p.y * 380, p.z * 380}, 2));
+      finish.albedo = material.color * (0.9f + 0.2f * Noise({p.x * 9, p.y * 150, p.z * 150}, 1));
       break;
     case Pattern::kWood: {
       const float plank = std::floor(p.y / 0.14f);
       const float tone = LatticeNoise(static_cast<int32_t>(plank), 5, static_cast<int32_t>(primitive.material_idx));
-      const float grain = Noise({p.x * 5 + plank * 7, p.y * 70, p.z * 70}, 3);
+      const float grain = Noise({p.x * 5 + plank * 7, p.y * 60, p.z * 60}, 2);
       const float gap = SmoothStep(0.003f, 0.001f, ToGrid(p.y, 0.14f));
       finish.albedo = Mix(material.color, material.accent, 0.55f * grain + 0.35f * tone) * (1 - 0.5f * gap);
       break;
@@ -212,8 +230,12 @@ Finish FinishAt(const Material& material, const raycast::Primitive& primitive, V
     case Pattern::kStripes:
       finish.albedo = Mix(material.color, material.accent, Stripes(p.x + p.y + p.z, 0.07f));
       break;
-    case Pattern::kText: PaintText(material, primitive, p, n, &finish); break;
-    case Pattern::kScreen: PaintScreen(primitive, p, n, &finish); break;
+    case Pattern::kText:
+      PaintText(material, primitive, p, n, &finish);
+      break;
+    case Pattern::kScreen:
+      PaintScreen(primitive, p, n, &finish);
+      break;
   }
   finish.reflectance = Mix(Vec3{1, 1, 1} * material.reflectance, finish.albedo, material.metallic);
   finish.albedo *= 1 - 0.65f * material.metallic;

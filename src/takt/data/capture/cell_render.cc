@@ -7,7 +7,6 @@
 
 #include "takt/core/base/interrupt.h"
 #include "takt/core/base/parallel.h"
-#include "takt/core/base/rng.h"
 
 namespace takt::capture::cell {
 namespace {
@@ -30,21 +29,25 @@ constexpr float kContrast = 0.07f, kStrongContrast = 0.25f;
 // mean has no noise. Faint reflections are all mean.
 constexpr float kSharpest = 0.1f, kRoughest = 0.5f;
 constexpr float kLeastReflectance = 0.07f;
-constexpr float kBrightest = 8.0f;          // of one sample: keeps highlights from ringing at edges
+constexpr float kBrightest = 8.0f;  // of one sample: keeps highlights from ringing at edges
 
 // The first points of the Sobol sequence in two dimensions, in sixteenths: the first 4 fall into different quarters of
 // the square, all into different sixteenths.
 constexpr std::array<std::array<uint8_t, 2>, kAllSamples> kSobol = {
     {{0, 0}, {8, 8}, {12, 4}, {4, 12}, {6, 6}, {14, 14}, {10, 2}, {2, 10}, {3, 5}, {11, 13}, {15, 1}, {7, 9}}};
+// Which point of the set the light and the lobe of a reflection use for sample i: other ones than the pixel, so that
+// the left of a pixel does not always see the left of the light. The first 4 and the first 8 stay stratified.
+constexpr std::array<uint8_t, kAllSamples> kLightOrder = {1, 3, 0, 2, 6, 5, 7, 4, 10, 8, 11, 9};
+constexpr std::array<uint8_t, kAllSamples> kLobeOrder = {2, 0, 3, 1, 5, 7, 4, 6, 9, 11, 8, 10};
 
-// Point `i` of the set, in a random order of each pixel that keeps its stratification (digital shift).
+// Point `i` of the set, in the unit square. All pixels share one set: a soft shadow then has steps of a twelfth, too
+// fine to see, where sets of their own would give it a grain that no two views share.
 struct Square {
   float u, v;
 };
-Square Shifted(int i, uint32_t word) {
+Square Point(int i) {
   const auto& point = kSobol[static_cast<size_t>(i)];
-  const uint32_t x = (uint32_t{point[0]} << 12) ^ (word & 0xFFFFu), y = (uint32_t{point[1]} << 12) ^ (word >> 16);
-  return {(static_cast<float>(x) + 0.5f) * 0x1p-16f, (static_cast<float>(y) + 0.5f) * 0x1p-16f};
+  return {(static_cast<float>(point[0]) + 0.5f) / 16, (static_cast<float>(point[1]) + 0.5f) / 16};
 }
 
 float Fresnel(float cosine) {
@@ -58,23 +61,24 @@ float Fresnel(float cosine) {
 float Highlight(Vec3 n, Vec3 to_eye, Vec3 to_light, float roughness) {
   const Vec3 h = Normalized(to_eye + to_light);
   const float a = roughness * roughness, a2 = a * a;
-  const float nh = std::max(0.0f, Dot(n, h)), nv = std::max(0.02f, Dot(n, to_eye)), nl = std::max(0.02f, Dot(n, to_light));
+  const float nh = std::max(0.0f, Dot(n, h)), nv = std::max(0.02f, Dot(n, to_eye)),
+              nl = std::max(0.02f, Dot(n, to_light));
   const float d = nh * nh * (a2 - 1) + 1;
   const float k = 0.5f * a;
   return a2 / (kPi * d * d) / (4 * (nv * (1 - k) + k) * (nl * (1 - k) + k));
 }
 
 Vec3 Diffuse(const LitScene& scene, const Surface& s, const KeySample& light) {
-  return s.finish.emission +
-         s.finish.albedo * (scene.KeyIrradiance(s, light) * (1 / kPi) + scene.Indirect(s));
+  return s.finish.emission + s.finish.albedo * (scene.KeyIrradiance(s, light) * (1 / kPi) + scene.Indirect(s));
 }
 
 Vec3 Reflected(const LitScene& scene, const Surface& s, Vec3 direction, Square lobe, Square light_point) {
-  const float a = 0.5f * s.finish.roughness * s.finish.roughness;  // the mean in Radiance() is the other half of the blur
+  const float a =
+      0.5f * s.finish.roughness * s.finish.roughness;  // the mean in Radiance() is the other half of the blur
   const float cosine = std::sqrt((1 - lobe.u) / (1 + (a * a - 1) * lobe.u));
   const float sine = std::sqrt(std::max(0.0f, 1 - cosine * cosine)), turn = 2 * kPi * lobe.v;
-  const Vec3 h = raycast::FrameAlong(s.normal_in_world)
-                     .DirectionToWorld({sine * std::cos(turn), sine * std::sin(turn), cosine});
+  const Vec3 h =
+      raycast::FrameAlong(s.normal_in_world).DirectionToWorld({sine * std::cos(turn), sine * std::sin(turn), cosine});
   const Vec3 mirrored = direction - h * (2 * Dot(direction, h));
   if (Dot(mirrored, s.normal_in_world) <= 0.01f) return scene.Indirect(s);
   const Ray ray{s.p_in_world + s.normal_in_world * kLeaveDistance, Normalized(mirrored)};
@@ -93,8 +97,7 @@ Vec3 Radiance(const LitScene& scene, const Ray& ray, const Hit& hit, Square ligh
   const float grazing = Fresnel(-Dot(ray.direction, s.normal_in_world)) * smooth * smooth;
   const Vec3 reflectance = s.finish.reflectance + (Vec3{1, 1, 1} - s.finish.reflectance) * grazing;
 
-  Vec3 radiance = s.finish.emission +
-                  s.finish.albedo * (Vec3{1, 1, 1} - reflectance) * (key * (1 / kPi) + indirect);
+  Vec3 radiance = s.finish.emission + s.finish.albedo * (Vec3{1, 1, 1} - reflectance) * (key * (1 / kPi) + indirect);
   if (MaxComponent(key) > 0) {
     radiance += key * reflectance * Highlight(s.normal_in_world, -ray.direction, light.direction, s.finish.roughness);
   }
@@ -113,7 +116,7 @@ Vec3 ToneMapped(Vec3 radiance) {
   return {curve(radiance.x * kExposure), curve(radiance.y * kExposure), curve(radiance.z * kExposure)};
 }
 
-Vec3 Pixel(const LitScene& scene, const Camera& camera, int x, int y, const std::array<uint32_t, 4>& words) {
+Vec3 Pixel(const LitScene& scene, const Camera& camera, int x, int y) {
   Vec3 sum;
   Vec3 lo{1, 1, 1}, hi{0, 0, 0};
   bool one_solid = true;
@@ -122,12 +125,11 @@ Vec3 Pixel(const LitScene& scene, const Camera& camera, int x, int y, const std:
   for (int i = 0; i < kAllSamples; ++i) {
     if (i == kFirstSamples && one_solid && MaxComponent(hi - lo) < kContrast) break;
     if (i == kMoreSamples && MaxComponent(hi - lo) < kStrongContrast) break;
-    const auto& at = kSobol[static_cast<size_t>(i)];
-    const Ray ray = RayThrough(camera, static_cast<float>(x) + (static_cast<float>(at[0]) + 0.5f) / 16,
-                               static_cast<float>(y) + (static_cast<float>(at[1]) + 0.5f) / 16);
+    const Ray ray = RayThrough(camera, static_cast<float>(x) + Point(i).u, static_cast<float>(y) + Point(i).v);
     const Hit hit = scene.bvh().Nearest(ray, kNoHit, last_idx);
     last_idx = hit.primitive_idx;
-    const Vec3 radiance = raycast::Min(Radiance(scene, ray, hit, Shifted(i, words[0]), Shifted(kAllSamples - 1 - i, words[1])),
+    const Vec3 radiance = raycast::Min(Radiance(scene, ray, hit, Point(kLightOrder[static_cast<size_t>(i)]),
+                                                Point(kLobeOrder[static_cast<size_t>(i)])),
                                        {kBrightest, kBrightest, kBrightest});
     sum += radiance;
     ++taken;
@@ -162,8 +164,7 @@ Image8 Render(const LitScene& scene, const Camera& camera) {
       const int x0 = static_cast<int>(tile % tiles_x) * kTile_px, y0 = static_cast<int>(tile / tiles_x) * kTile_px;
       for (int y = y0; y < std::min(y0 + kTile_px, camera.height_px); ++y) {
         for (int x = x0; x < std::min(x0 + kTile_px, camera.width_px); ++x) {
-          const auto counter = static_cast<uint64_t>(y) * static_cast<uint64_t>(camera.width_px) + static_cast<uint64_t>(x);
-          const Vec3 value = Pixel(scene, camera, x, y, Rng(0).Words(counter));
+          const Vec3 value = Pixel(scene, camera, x, y);
           uint8_t* out = image.row(y) + 3 * x;
           out[0] = static_cast<uint8_t>(std::lround(255 * value.x));
           out[1] = static_cast<uint8_t>(std::lround(255 * value.y));

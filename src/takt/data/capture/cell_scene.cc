@@ -52,13 +52,19 @@ void FillBin(Builder* b, const Frame& frame, Vec3 half, const Rng& rng, int kind
         b->Cylinder(p.steel, at - axis * 0.022f, at + axis * 0.020f, 0.0065f, 0.001f);
         b->Cylinder(p.steel, at + axis * 0.018f, at + axis * 0.030f, 0.013f, 0.002f);
         break;
-      case 1: b->Torus(p.brushed, at, flat, 0.017f, 0.006f); break;  // rings
-      case 2: b->Sphere(i % 3 == 0 ? p.red : i % 3 == 1 ? p.blue : p.white, at, 0.014f + 0.003f * draw(5)); break;
+      case 1:
+        b->Torus(p.brushed, at, flat, 0.017f, 0.006f);
+        break;  // rings
+      case 2:
+        b->Sphere(i % 3 == 0 ? p.red : i % 3 == 1 ? p.blue : p.white, at, 0.014f + 0.003f * draw(5));
+        break;
       case 3:  // bushes
         b->Cylinder(p.orange, at - axis * 0.016f, at + axis * 0.016f, 0.014f, 0.002f);
         b->Cylinder(p.black, at - axis * 0.0165f, at + axis * 0.0165f, 0.008f, 0.001f);
         break;
-      default: b->Capsule(i % 2 == 0 ? p.green : p.teal, at - axis * 0.018f, at + axis * 0.018f, 0.010f); break;
+      default:
+        b->Capsule(i % 2 == 0 ? p.green : p.teal, at - axis * 0.018f, at + axis * 0.018f, 0.010f);
+        break;
     }
   }
 }
@@ -69,8 +75,9 @@ void AddExtinguisher(Builder* b, Vec3 at) {
   b->Cylinder(p.black, at + Vec3{0, 0, 0.43f}, at + Vec3{0, 0, 0.50f}, 0.026f);
   b->Box(p.black, at + Vec3{0, -0.03f, 0.51f}, {0.014f, 0.075f, 0.010f});
   b->Cylinder(p.white, at + Vec3{0, 0, 0.10f}, at + Vec3{0, 0, 0.24f}, 0.0858f, 0.001f);
-  const std::array<Vec3, 5> hose = {at + Vec3{0, 0.03f, 0.48f}, at + Vec3{0.03f, 0.12f, 0.44f}, at + Vec3{0.05f, 0.12f, 0.28f},
-                                    at + Vec3{0.06f, 0.10f, 0.12f}, at + Vec3{0.07f, 0.08f, 0.02f}};
+  const std::array<Vec3, 5> hose = {at + Vec3{0, 0.03f, 0.48f}, at + Vec3{0.03f, 0.12f, 0.44f},
+                                    at + Vec3{0.05f, 0.12f, 0.28f}, at + Vec3{0.06f, 0.10f, 0.12f},
+                                    at + Vec3{0.07f, 0.08f, 0.02f}};
   b->Cable(p.black, hose, 0.012f, 0.04f);
 }
 
@@ -82,11 +89,14 @@ void AddClock(Builder* b, Vec3 at) {
   for (int hour = 0; hour < 12; ++hour) {
     const float a = kPi * static_cast<float>(hour) / 6;
     const Vec3 ray{std::sin(a), 0, std::cos(a)};
-    b->Capsule(p.graphite, at + ray * 0.148f + out * 0.03f, at + ray * 0.160f + out * 0.03f, hour % 3 == 0 ? 0.007f : 0.004f);
+    b->Capsule(p.graphite, at + ray * 0.148f + out * 0.03f, at + ray * 0.160f + out * 0.03f,
+               hour % 3 == 0 ? 0.007f : 0.004f);
   }
   const float long_hand = 2 * kPi * 0.17f, short_hand = 2 * kPi * (10 + 0.17f) / 12;
-  b->Capsule(p.graphite, at + out * 0.035f, at + Vec3{0.095f * std::sin(short_hand), -0.035f, 0.095f * std::cos(short_hand)}, 0.006f);
-  b->Capsule(p.graphite, at + out * 0.038f, at + Vec3{0.140f * std::sin(long_hand), -0.038f, 0.140f * std::cos(long_hand)}, 0.0045f);
+  b->Capsule(p.graphite, at + out * 0.035f,
+             at + Vec3{0.095f * std::sin(short_hand), -0.035f, 0.095f * std::cos(short_hand)}, 0.006f);
+  b->Capsule(p.graphite, at + out * 0.038f,
+             at + Vec3{0.140f * std::sin(long_hand), -0.038f, 0.140f * std::cos(long_hand)}, 0.0045f);
   b->Sphere(p.orange, at + out * 0.038f, 0.012f);
 }
 
@@ -101,11 +111,13 @@ void AddRoom(Builder* b) {
   const float half_height = kCeilingZ_m * 0.5f;
   b->Box(p.wall, {0, kBackWallY_m + 0.1f, half_height}, {kRoomHalfX_m + 0.2f, 0.1f, half_height}, 0.002f);
   for (const float s : {-1.0f, 1.0f}) {
-    b->TurnedBox(p.wall, {s * (kRoomHalfX_m + 0.1f), middle, half_height}, {depth, 0.1f, half_height}, 0.5f * kPi, 0.002f);
+    b->TurnedBox(p.wall, {s * (kRoomHalfX_m + 0.1f), middle, half_height}, {depth, 0.1f, half_height}, 0.5f * kPi,
+                 0.002f);
   }
   // Columns in the corners, pipes and a cable tray along the back wall.
   for (const float s : {-1.0f, 1.0f}) {
-    b->Box(p.light_grey, {s * (kRoomHalfX_m - 0.09f), kBackWallY_m - 0.09f, half_height}, {0.10f, 0.10f, half_height}, 0.008f);
+    b->Box(p.light_grey, {s * (kRoomHalfX_m - 0.09f), kBackWallY_m - 0.09f, half_height}, {0.10f, 0.10f, half_height},
+           0.008f);
   }
   const float y = kBackWallY_m - 0.09f;
   const std::array<std::pair<uint32_t, float>, 3> pipes = {{{p.teal, 0.045f}, {p.yellow, 0.032f}, {p.brushed, 0.038f}}};
@@ -145,7 +157,8 @@ void AddRoom(Builder* b) {
   const std::array<uint32_t, 4> notes = {p.yellow, p.orange, p.green, p.teal};
   for (int i = 0; i < 12; ++i) {
     const auto column = static_cast<float>(i % 4), row = static_cast<float>(i / 4);
-    b->TurnedBox(notes[static_cast<size_t>(i * 7 % 5 % 4)], {0.13f + 0.155f * column, -0.019f, 2.04f - 0.22f * row}, {0.058f, 0.002f, 0.07f}, 0);
+    b->TurnedBox(notes[static_cast<size_t>(i * 7 % 5 % 4)], {0.13f + 0.155f * column, -0.019f, 2.04f - 0.22f * row},
+                 {0.058f, 0.002f, 0.07f}, 0);
   }
   b->SetFrame(raycast::Turned(-0.5f * kPi, {kRoomHalfX_m - 0.34f, -0.95f, 0}));
   b->Box(p.red, {0, 0, 0.50f}, {0.40f, 0.24f, 0.37f}, 0.015f);
@@ -156,7 +169,8 @@ void AddRoom(Builder* b) {
     b->Box(p.aluminium, {0, -0.258f, z + 0.045f}, {0.34f, 0.008f, 0.008f}, 0.005f);
   }
   for (const float x : {-0.32f, 0.32f}) {
-    for (const float dy : {-0.17f, 0.17f}) b->Cylinder(p.rubber, {x - 0.018f, dy, 0.06f}, {x + 0.018f, dy, 0.06f}, 0.06f, 0.010f);
+    for (const float dy : {-0.17f, 0.17f})
+      b->Cylinder(p.rubber, {x - 0.018f, dy, 0.06f}, {x + 0.018f, dy, 0.06f}, 0.06f, 0.010f);
   }
   b->Box(p.blue, {-0.15f, 0.02f, 0.945f}, {0.16f, 0.10f, 0.045f}, 0.012f);
   b->Box(p.black, {-0.15f, 0.02f, 1.00f}, {0.07f, 0.012f, 0.012f}, 0.010f);
@@ -192,7 +206,9 @@ void AddBench(uint64_t seed, Builder* b) {
     for (int column = 0; column < 5; ++column) {
       const int bin = row * 5 + column;
       const Vec3 half{0.105f, 0.13f, 0.058f};
-      const Frame local{{1, 0, 0}, {0, std::cos(tilt), std::sin(tilt)}, {0, -std::sin(tilt), std::cos(tilt)},
+      const Frame local{{1, 0, 0},
+                        {0, std::cos(tilt), std::sin(tilt)},
+                        {0, -std::sin(tilt), std::cos(tilt)},
                         {-0.52f + 0.255f * static_cast<float>(column), 0.20f, 1.03f + 0.26f * static_cast<float>(row)}};
       AddBin(b, local, colors[static_cast<size_t>(column + 2 * row) % colors.size()], half);
       FillBin(b, local, half, Rng(seed, kBenchStream * 16 + static_cast<uint64_t>(bin)), (bin * 3 + row) % 5);
@@ -231,7 +247,8 @@ void AddCabinet(Builder* b) {
   for (const float s : {-1.0f, 1.0f}) {
     b->Box(p.light_grey, {s * 0.257f, -0.292f, 1.06f}, {0.245f, 0.010f, 0.90f}, 0.006f);
     b->Box(p.black, {s * 0.045f, -0.312f, 1.05f}, {0.012f, 0.012f, 0.09f}, 0.008f);
-    for (const float z : {0.35f, 1.05f, 1.75f}) b->Cylinder(p.steel, {s * 0.495f, -0.305f, z}, {s * 0.495f, -0.305f, z + 0.07f}, 0.010f);
+    for (const float z : {0.35f, 1.05f, 1.75f})
+      b->Cylinder(p.steel, {s * 0.495f, -0.305f, z}, {s * 0.495f, -0.305f, z + 0.07f}, 0.010f);
   }
   for (int slot = 0; slot < 9; ++slot) {
     b->Box(p.black, {-0.26f, -0.301f, 0.32f + 0.032f * static_cast<float>(slot)}, {0.15f, 0.004f, 0.007f}, 0.003f);
@@ -272,7 +289,7 @@ void AddCabinet(Builder* b) {
   b->SetFrame({});
   for (int i = 0; i < 3; ++i) {
     const float off = 0.045f * static_cast<float>(i);
-    const std::array<Vec3, 6> run = {Vec3{1.42f + off, 1.90f, 0.14f}, Vec3{1.36f + off, 1.80f, 0.018f},
+    const std::array<Vec3, 6> run = {Vec3{1.42f + off, 1.90f, 0.14f},  Vec3{1.36f + off, 1.80f, 0.018f},
                                      Vec3{1.12f, 1.62f - off, 0.016f}, Vec3{0.72f, 1.46f - off, 0.016f},
                                      Vec3{0.38f - off, 1.26f, 0.018f}, Vec3{kRobotX_m + 0.06f - off, 1.08f, 0.16f}};
     b->Cable(i == 1 ? p.orange : p.rubber, run, i == 1 ? 0.011f : 0.014f, 0.06f);
@@ -298,9 +315,10 @@ void AddPallet(uint64_t seed, Builder* b) {
       const auto at = static_cast<uint64_t>(16 * (layer * 6 + i) + 1);
       if (layer == 2 && rng.Uniform(at) < 0.45f) continue;
       const float x = (static_cast<float>(i % 3) - 1) * 0.388f, y = (static_cast<float>(i / 3) - 0.5f) * 0.395f;
-      b->TurnedBox(rng.Uniform(at + 1) < 0.7f ? p.cardboard : p.pale_cardboard,
-                   {x + 0.008f * (rng.Uniform(at + 2) - 0.5f), y, 0.145f + half.z * (2 * static_cast<float>(layer) + 1)},
-                   half - Vec3{0, 0, 0.0015f}, 0.04f * (rng.Uniform(at + 3) - 0.5f));
+      b->TurnedBox(
+          rng.Uniform(at + 1) < 0.7f ? p.cardboard : p.pale_cardboard,
+          {x + 0.008f * (rng.Uniform(at + 2) - 0.5f), y, 0.145f + half.z * (2 * static_cast<float>(layer) + 1)},
+          half - Vec3{0, 0, 0.0015f}, 0.04f * (rng.Uniform(at + 3) - 0.5f));
     }
   }
 }
@@ -316,8 +334,10 @@ void AddFence(Builder* b) {
   }
   for (size_t panel = 0; panel + 1 < posts.size(); ++panel) {
     const float from = posts[panel] + 0.045f, to = posts[panel + 1] - 0.045f, low = 0.16f, high = 1.56f;
-    for (const float z : {low, high}) b->Box(p.graphite, {x, (from + to) * 0.5f, z}, {0.012f, (to - from) * 0.5f, 0.012f}, 0.004f);
-    for (const float y : {from, to}) b->Box(p.graphite, {x, y, (low + high) * 0.5f}, {0.012f, 0.012f, (high - low) * 0.5f}, 0.004f);
+    for (const float z : {low, high})
+      b->Box(p.graphite, {x, (from + to) * 0.5f, z}, {0.012f, (to - from) * 0.5f, 0.012f}, 0.004f);
+    for (const float y : {from, to})
+      b->Box(p.graphite, {x, y, (low + high) * 0.5f}, {0.012f, 0.012f, (high - low) * 0.5f}, 0.004f);
     for (int i = 1; i < 10; ++i) {
       const float y = from + (to - from) * static_cast<float>(i) / 10;
       b->Cylinder(p.graphite, {x, y, low}, {x, y, high}, 0.004f, 0.001f);
@@ -337,7 +357,7 @@ void AddFence(Builder* b) {
     b->Box(p.yellow, at + Vec3{0, 0, 0.56f}, {0.036f, 0.030f, 0.54f}, 0.010f);
     b->Box(p.black, at + Vec3{-s * 0.034f, 0, 0.58f}, {0.006f, 0.016f, 0.44f}, 0.004f);
     b->Box(p.stripes, at + Vec3{0, 0, 0.16f}, {0.0375f, 0.0315f, 0.12f}, 0.008f);
-    b->Sphere(s < 0 ? p.green_lamp : p.green_lamp, at + Vec3{0, 0, 1.10f}, 0.022f);
+    b->Sphere(p.green_lamp, at + Vec3{0, 0, 1.10f}, 0.022f);
   }
 }
 

@@ -7,9 +7,9 @@
 
 namespace takt::capture::cell {
 
-// The factory cell: a robot that serves a conveyor, with bench, cabinet, pallet, fence and a mobile robot. `seed` varies
-// what is on the conveyor, the robot's posture, the cartons and the parts in the bins.
-// Determinism: the same seed gives the same scene.
+// The factory cell: a robot that serves a conveyor, with bench, cabinet, pallet, fence and a mobile robot. `seed`
+// varies what is on the conveyor, the robot's posture, the cartons and the parts in the bins. Determinism: the same
+// seed gives the same scene.
 Scene MakeScene(uint64_t seed);
 
 // The assemblies, each added to `builder` in the world (cell_layout.h). Random numbers come from (seed, a stream of the

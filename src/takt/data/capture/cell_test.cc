@@ -41,7 +41,8 @@ class CellTest : public testing::Test {
  protected:
   void SetUp() override {
     root_ = fs::path(testing::TempDir()) /
-            (std::string("takt_cell_") + testing::UnitTest::GetInstance()->current_test_info()->name() + std::to_string(getpid()));
+            (std::string("takt_cell_") + testing::UnitTest::GetInstance()->current_test_info()->name() +
+             std::to_string(getpid()));
     fs::remove_all(root_);
     fs::create_directories(root_);
   }
@@ -96,7 +97,8 @@ TEST_F(CellTest, PointsLieWhereThePicturesShowTheirColour) {
     const int x = std::clamp(static_cast<int>(u), 0, 79), y = std::clamp(static_cast<int>(v), 0, 59);
     const auto difference = [&](int px, int py) {
       double sum = 0;
-      for (size_t c = 0; c < 3; ++c) sum += std::abs(image.row(py)[3 * px + static_cast<int>(c)] - capture.points[i].rgb[c]);
+      for (size_t c = 0; c < 3; ++c)
+        sum += std::abs(image.row(py)[3 * px + static_cast<int>(c)] - capture.points[i].rgb[c]);
       return sum / 3;
     };
     own.push_back(difference(x, y));
@@ -187,8 +189,8 @@ TEST_F(CellTest, CamerasAreRigidUprightAndLookAtTheCell) {
         EXPECT_NEAR(dot, a == b ? 1 : 0, 1e-12);
       }
     }
-    const double determinant = r[0] * (r[4] * r[8] - r[5] * r[7]) - r[1] * (r[3] * r[8] - r[5] * r[6]) +
-                               r[2] * (r[3] * r[7] - r[4] * r[6]);
+    const double determinant =
+        r[0] * (r[4] * r[8] - r[5] * r[7]) - r[1] * (r[3] * r[8] - r[5] * r[6]) + r[2] * (r[3] * r[7] - r[4] * r[6]);
     EXPECT_NEAR(determinant, 1, 1e-12);
     EXPECT_NEAR(r[2], 0, 1e-12) << "x axis level";
     EXPECT_LE(r[5], -0.5) << "y axis down";
@@ -244,16 +246,22 @@ TEST_F(CellTest, PrimitivesAreSound) {
           ASSERT_GT(p.rounding, 0);
           ASSERT_LE(p.rounding, std::min(p.size.x, p.size.z));
           break;
-        case raycast::Shape::kCone: ASSERT_GT(p.size.z, std::abs(p.size.x - p.size.y)); break;
-        case raycast::Shape::kTorus: ASSERT_LT(p.size.y, p.size.x); break;
-        case raycast::Shape::kSphere: break;
+        case raycast::Shape::kCone:
+          ASSERT_GT(p.size.z, std::abs(p.size.x - p.size.y));
+          break;
+        case raycast::Shape::kTorus:
+          ASSERT_LT(p.size.y, p.size.x);
+          break;
+        case raycast::Shape::kSphere:
+          break;
       }
     }
   }
   const cell::Scene one = cell::MakeScene(1), two = cell::MakeScene(2);
   size_t moved = 0;
   for (size_t i = 0; i < std::min(one.primitives.size(), two.primitives.size()); ++i) {
-    moved += raycast::Length(one.primitives[i].world_from_local.origin - two.primitives[i].world_from_local.origin) > 0.001f;
+    moved +=
+        raycast::Length(one.primitives[i].world_from_local.origin - two.primitives[i].world_from_local.origin) > 0.001f;
   }
   EXPECT_GT(moved, 100u) << "the seed varies the layout";
 }
@@ -295,7 +303,8 @@ TEST_F(CellTest, GlossDependsOnTheViewAndMattWallsDoNot) {
       const auto seen = lit.bvh().Nearest(back);
       if (seen.primitive_idx != hit.primitive_idx || raycast::Length(back.At(seen.t_m) - p) > 0.01f) continue;
       const cell::Material& material = scene.materials[scene.primitives[hit.primitive_idx].material_idx];
-      const double difference = std::abs(image_a.row(y)[3 * x + 1] - image_b.row(static_cast<int>(v))[3 * static_cast<int>(u) + 1]);
+      const double difference =
+          std::abs(image_a.row(y)[3 * x + 1] - image_b.row(static_cast<int>(v))[3 * static_cast<int>(u) + 1]);
       if (material.pattern == cell::Pattern::kWall && p.z > 1.1f) matt.push_back(difference);
       if (material.roughness < 0.25f && material.pattern == cell::Pattern::kPlain) gloss.push_back(difference);
     }

@@ -14,7 +14,8 @@ float LatticeNoise(int32_t x, int32_t y, int32_t z);
 float Noise(raycast::Vec3 p, int octaves);
 
 // Coverage in [0, 1] at (x, y) of a line of text whose capitals stand on y = 0 and are 1 high; the line starts at
-// x = 0. Letters are drawn as strokes; capitals, digits and - . / are known, all else is blank. `blur` softens the edge.
+// x = 0. Letters are drawn as strokes; capitals, digits and - . / are known, all else is blank. `blur` softens the
+// edge.
 float TextCoverage(const std::string& line, float x, float y, float blur);
 float TextWidth(const std::string& line);
 

@@ -28,7 +28,8 @@ float CylinderDistance(const Primitive& cylinder, Vec3 p, Vec3* gradient) {
   const float radial = std::sqrt(p.x * p.x + p.y * p.y);
   const Vec3 q{radial - (cylinder.size.x - r), -kNoHit, std::abs(p.z) - (cylinder.size.z - r)};
   Vec3 profile{0, 0, 0};
-  const float distance = CornerDistance(q, r, {1, 1, std::copysign(1.0f, p.z)}, gradient == nullptr ? nullptr : &profile);
+  const float distance =
+      CornerDistance(q, r, {1, 1, std::copysign(1.0f, p.z)}, gradient == nullptr ? nullptr : &profile);
   if (gradient != nullptr) {
     const float inverse = radial > 0 ? 1.0f / radial : 0.0f;
     *gradient = {profile.x * p.x * inverse, profile.x * p.y * inverse, profile.z};
@@ -101,11 +102,16 @@ bool ClipToBounds(const Bounds& bounds, const Ray& ray, float* t_in, float* t_ou
 
 float Distance(const Primitive& primitive, Vec3 p, Vec3* gradient) {
   switch (primitive.shape) {
-    case Shape::kBox: return BoxDistance(primitive, p, gradient);
-    case Shape::kCylinder: return CylinderDistance(primitive, p, gradient);
-    case Shape::kCone: return ConeDistance(primitive, p, gradient);
-    case Shape::kSphere: return SphereDistance(primitive, p, gradient);
-    case Shape::kTorus: return TorusDistance(primitive, p, gradient);
+    case Shape::kBox:
+      return BoxDistance(primitive, p, gradient);
+    case Shape::kCylinder:
+      return CylinderDistance(primitive, p, gradient);
+    case Shape::kCone:
+      return ConeDistance(primitive, p, gradient);
+    case Shape::kSphere:
+      return SphereDistance(primitive, p, gradient);
+    case Shape::kTorus:
+      return TorusDistance(primitive, p, gradient);
   }
   return kNoHit;
 }
@@ -113,14 +119,18 @@ float Distance(const Primitive& primitive, Vec3 p, Vec3* gradient) {
 Bounds LocalBounds(const Primitive& primitive) {
   const Vec3 s = primitive.size;
   switch (primitive.shape) {
-    case Shape::kBox: return {-s, s};
-    case Shape::kCylinder: return {{-s.x, -s.x, -s.z}, {s.x, s.x, s.z}};
+    case Shape::kBox:
+      return {-s, s};
+    case Shape::kCylinder:
+      return {{-s.x, -s.x, -s.z}, {s.x, s.x, s.z}};
     case Shape::kCone: {
       const float r = std::max(s.x, s.y);
       return {{-r, -r, std::min(-s.x, s.z - s.y)}, {r, r, std::max(s.x, s.z + s.y)}};
     }
-    case Shape::kSphere: return {{-s.x, -s.x, -s.x}, {s.x, s.x, s.x}};
-    case Shape::kTorus: return {{-s.x - s.y, -s.x - s.y, -s.y}, {s.x + s.y, s.x + s.y, s.y}};
+    case Shape::kSphere:
+      return {{-s.x, -s.x, -s.x}, {s.x, s.x, s.x}};
+    case Shape::kTorus:
+      return {{-s.x - s.y, -s.x - s.y, -s.y}, {s.x + s.y, s.x + s.y, s.y}};
   }
   return {};
 }

@@ -66,7 +66,8 @@ Bvh::Bvh(std::vector<Primitive> primitives) : primitives_(std::move(primitives))
     for (int axis = 0; axis < 3 && task.count > 1 && task.depth < kMaxDepth; ++axis) {
       sorted.assign(begin, end);
       std::sort(sorted.begin(), sorted.end(), [&](uint32_t a, uint32_t b) {
-        const float ca = Component(bounds[a].lo + bounds[a].hi, axis), cb = Component(bounds[b].lo + bounds[b].hi, axis);
+        const float ca = Component(bounds[a].lo + bounds[a].hi, axis),
+                    cb = Component(bounds[b].lo + bounds[b].hi, axis);
         return ca != cb ? ca < cb : a < b;
       });
       right_area.resize(task.count);
@@ -122,7 +123,8 @@ Hit Bvh::Nearest(const Ray& ray, float t_max_m, uint32_t likely_idx) const {
       }
     }
     if (node.count > 0) continue;
-    const float t0 = boxes.Entry(nodes_[node.first].bounds, t_max), t1 = boxes.Entry(nodes_[node.first + 1].bounds, t_max);
+    const float t0 = boxes.Entry(nodes_[node.first].bounds, t_max),
+                t1 = boxes.Entry(nodes_[node.first + 1].bounds, t_max);
     const bool second_nearer = t1 < t0;
     push(second_nearer ? t0 : t1, node.first + (second_nearer ? 0 : 1));
     push(second_nearer ? t1 : t0, node.first + (second_nearer ? 1 : 0));
