@@ -76,6 +76,13 @@ expect_json 3 "a name that is not UTF-8" error.code=not_found
 run "$takt" --json capture nfo
 expect_json 2 "a JSON usage error" error.code=usage error.exit_status=2
 
+# Ctrl-C, long before the pictures are done.
+run timeout --preserve-status --signal=INT 1 "$takt" --quiet capture cell --out "$work/interrupted" --cameras 1000
+expect_status 130 "Ctrl-C"
+expect_line err '^takt: error: takt: interrupted$' "Ctrl-C"
+expect_line err '^  hint: ' "Ctrl-C"
+compgen -G "$work/interrupted*" >/dev/null && fail "Ctrl-C left something behind"
+
 # The reader or the disk behind stdout goes away.
 status=0
 ("$takt" --help; echo $? >"$work/pipe_status") 2>"$work/err" | true || true

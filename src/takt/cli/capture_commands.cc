@@ -88,20 +88,7 @@ struct MakeCellOptions {
 
 int RunCell(const MakeCellOptions& options, const Context& context) {
   capture::WriteCellCapture(options.cell, options.out, context.progress->Sink());
-  const capture::CellOptions& cell = options.cell;
-  const std::string pictures = fmt::format("{} x {}x{}", cell.cameras, cell.width_px, cell.height_px);
-  PrintAnswer(context,
-              {{"path", options.out},
-               {"seed", cell.seed},
-               {"pictures", cell.cameras},
-               {"width_px", cell.width_px},
-               {"height_px", cell.height_px},
-               {"points", cell.points}},
-              FormatFields({{"capture", options.out},
-                            {"pictures", pictures},
-                            {"points", fmt::format("{}", cell.points)},
-                            {"seed", fmt::format("{}", cell.seed)}}));
-  return 0;
+  return RunInfo({options.out, {}}, context);
 }
 
 void AddCell(CLI::App& group, Context& context) {
