@@ -97,7 +97,7 @@ done
     for (i = 1; i <= only_count; ++i) {
       if (header ~ only_header[i] && file !~ only_file[i]) Fail(file, line_number, only_rule[i])
     }
-    if (quoted && (header ~ /^\./ || header !~ /\//)) {
+    if (quoted && file ~ /^src\/takt\// && (header ~ /^\./ || header !~ /\//)) {
       Fail(file, line_number, "write the path from src/: \"takt/...\"")
       return
     }
