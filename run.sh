@@ -81,7 +81,7 @@ else
   "$takt" capture cell --out "$capture" >/dev/null  # leaves a complete one as it is
 fi
 mkdir -p -- "$out"
-"$takt" splat train "$capture" --out "$out/scene.tks" --max-bytes "$max_bytes" --minutes "$minutes" \
+"$takt" splat train "$capture" --out "$out/scene.tks" --max-bytes "$max_bytes" --minutes "$minutes" --downscale 0 \
   --report "$out/report.html" "$@"
 echo "takt: the splats are in $out/scene.tks"
 echo "takt: the report is in $out/report.html"

@@ -61,9 +61,9 @@ CLI::Option* AddBytes(CLI::App* verb, const std::string& name, Size* bytes, cons
 
 // The options of every verb that reads a capture, but its path.
 void AddCaptureOptions(CLI::App* verb, splat::CaptureOptions* capture) {
-  verb->add_option("--downscale", capture->downscale, "Use pictures this many times smaller")
+  verb->add_option("--downscale", capture->downscale, "Use pictures this many times smaller; 0 = to at most 1 megapixel")
       ->type_name("K")
-      ->check(CLI::Range(1, 1024));
+      ->check(CLI::Range(0, 1024));
   verb->add_option("--held-out-every", capture->held_out_every,
                    "Hold out every N-th view, where the capture names no split; 0 = none")
       ->type_name("N")

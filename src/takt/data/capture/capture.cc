@@ -21,12 +21,18 @@ namespace {
 
 namespace fs = std::filesystem;
 
-int CheckedDownscale(const LoadOptions& options) {
-  if (!(options.downscale >= 1 && options.downscale <= 65535) || options.downscale != std::floor(options.downscale)) {
-    throw Error(ErrorCode::kBadInput, "downscale",
-                fmt::format("{} is not a whole number from 1 up", options.downscale));
+int CheckedDownscale(const LoadOptions& options, const std::vector<DraftView>& views) {
+  if (!(options.downscale >= 0 && options.downscale <= 65535) || options.downscale != std::floor(options.downscale)) {
+    throw Error(ErrorCode::kBadInput, "downscale", fmt::format("{} is not a whole number", options.downscale),
+                "1 keeps the size, 2 halves it, 0 chooses");
   }
-  return static_cast<int>(options.downscale);
+  if (options.downscale > 0) return static_cast<int>(options.downscale);
+  int factor = 1;
+  for (const DraftView& view : views) {
+    const double pixels = static_cast<double>(view.lens.width_px) * view.lens.height_px;
+    while (pixels > kAutomaticPixels * factor * factor) ++factor;
+  }
+  return factor;
 }
 
 DraftCapture LoadDraft(const fs::path& path) {
@@ -135,7 +141,6 @@ void Measure(Capture& capture) {
 }  // namespace
 
 Capture LoadCapture(const fs::path& path, const LoadOptions& options) {
-  const int downscale = CheckedDownscale(options);
   if (options.held_out_every < 0 || options.held_out_every == 1) {
     throw Error(ErrorCode::kBadInput, "held_out_every",
                 fmt::format("{} leaves nothing to train on", options.held_out_every),
@@ -156,6 +161,7 @@ Capture LoadCapture(const fs::path& path, const LoadOptions& options) {
     throw Error(ErrorCode::kBadInput, path.string(), "the capture holds out every view: nothing is left to train on");
   }
 
+  const int downscale = CheckedDownscale(options, draft.views);
   Capture capture;
   capture.root = path;
   capture.source = std::move(draft.source);

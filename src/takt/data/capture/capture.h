@@ -40,9 +40,11 @@ struct Capture {
   std::vector<std::string> warnings;  // what was left out and why, a sentence each; empty where nothing was
 };
 
+inline constexpr double kAutomaticPixels = 1e6;  // what LoadOptions::downscale = 0 aims at
+
 struct LoadOptions {
   int held_out_every = 8;  // every 8th view by name is held out, unless the capture names a split; 0 = none
-  double downscale = 1;    // pictures are delivered this many times smaller; integer >= 1
+  double downscale = 1;    // pictures are delivered this many times smaller; integer; 0 = to at most kAutomaticPixels
 };
 
 // Reads a capture folder or file: COLMAP (cameras/images/points3D as .bin or .txt in PATH, PATH/sparse/0 or

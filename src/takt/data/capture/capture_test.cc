@@ -68,6 +68,8 @@ TEST(CaptureTest, ReadsFoxWithItsLens) {
   EXPECT_EQ(view.camera.fx, 1375.52);
   EXPECT_NEAR(view.camera.width_px, 1080, 60);
   EXPECT_NEAR(view.camera.height_px, 1920, 100);
+  const Capture chosen = LoadCapture(kSplatData / "fox", {.downscale = 0});  // two megapixels become half of one
+  EXPECT_EQ(chosen.views[0].downscale, 2);
   const Capture half = LoadCapture(kSplatData / "fox" / "transforms.json", {.held_out_every = 0, .downscale = 2});
   EXPECT_EQ(HeldOutCount(half), 0u);
   EXPECT_EQ(half.views[0].camera.width_px, view.camera.width_px / 2);
@@ -75,7 +77,7 @@ TEST(CaptureTest, ReadsFoxWithItsLens) {
 }
 
 TEST(CaptureTest, RefusesOptionsThatMakeNoSense) {
-  for (const double downscale : {0.0, 0.5, 1.5, -1.0, 1e9, std::nan("")}) {
+  for (const double downscale : {0.5, 1.5, -1.0, 1e9, std::nan("")}) {
     EXPECT_THROW(LoadCapture(".", {.downscale = downscale}), Error);
   }
   EXPECT_THROW(LoadCapture(".", {.held_out_every = 1}), Error);

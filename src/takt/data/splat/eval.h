@@ -18,7 +18,7 @@ namespace takt::splat {
 // How a capture is read by every verb that takes one.
 struct CaptureOptions {
   std::filesystem::path path;
-  int downscale = 1;                            // pictures this many times smaller
+  int downscale = 1;                            // pictures this many times smaller; 0 = to at most 1 megapixel
   int held_out_every = 8;                       // as capture::LoadOptions
   uint64_t max_ram_bytes = 2'000'000'000;       // decoded pictures kept in memory
   std::array<float, 3> background = {1, 1, 1};  // behind pictures with alpha
