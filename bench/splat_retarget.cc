@@ -38,7 +38,9 @@ int main(int argc, char** argv) {
     std::filesystem::create_directories(folder);
     const Splats scene = Repeated(ReadScene(argv[1]), 300'000);
     WriteSplats(folder / "scene.ply", scene);
-    Compress({.in = folder / "scene.ply", .out = folder / "scene.tks", .max_bytes = 9'000'000});
+    CompressOptions options;
+    options.in = folder / "scene.ply", options.out = folder / "scene.tks", options.max_bytes = 9'000'000;
+    Compress(options);
     fmt::print("| splats | budget B | file B | wall s | CPU s | read s | encode s | allocation ms | gap to LP bound % |\n|---|---|---|---|---|---|---|---|---|\n");
     for (const uint64_t budget : {uint64_t{2'000'000}, uint64_t{4'000'000}, uint64_t{8'000'000}, uint64_t{16'000'000}}) {
       for (int repetition = 0; repetition < 3; ++repetition) {
