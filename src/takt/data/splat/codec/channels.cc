@@ -68,14 +68,15 @@ void AttributeBasis::SpreadCosts(bool transformed, std::span<const float> x_cost
   for (size_t j = 0; j < g.order.size(); ++j) (*costs)[j] = y[g.order[j]];
 }
 
-std::vector<Axes> DecodeAxes(const Shapes& shapes, const std::array<std::vector<float>, 3>& samples) {
+std::vector<Axes> DecodeAxes(const Shapes& shapes, const Groups& direction, const Groups& spin,
+                             const std::array<std::vector<float>, 3>& samples) {
   const size_t n = shapes.needle.size();
   std::vector<RotationCode> codes(n);
   for (size_t j = 0; j < n; ++j) {
-    RotationCode& direction = codes[shapes.direction.order[j]];
-    direction.u = samples[0][j];
-    direction.v = samples[1][j];
-    codes[shapes.spin.order[j]].spin = samples[2][j];
+    RotationCode& code = codes[direction.order[j]];
+    code.u = samples[0][j];
+    code.v = samples[1][j];
+    codes[spin.order[j]].spin = samples[2][j];
   }
   std::vector<Axes> axes(n);
   ParallelFor(n, kGrain, [&](size_t begin, size_t end) {

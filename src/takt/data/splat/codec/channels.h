@@ -35,6 +35,7 @@ class AttributeBasis {
 };
 
 // Samples of the linear channels back to shapes.
-std::vector<Axes> DecodeAxes(const Shapes& shapes, const std::array<std::vector<float>, 3>& samples);
+std::vector<Axes> DecodeAxes(const Shapes& shapes, const Groups& direction, const Groups& spin,
+                             const std::array<std::vector<float>, 3>& samples);
 
 }  // namespace takt::splat

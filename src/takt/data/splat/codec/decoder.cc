@@ -36,23 +36,25 @@ class Decoder {
     }
     std::vector<float> log_opacity = Attribute(basis, kOpacityChannel, ReadMagnitudeTables(basis, kOpacityChannel));
 
-    const Shapes shapes =
-        ComputeShapes(scales, basis.weights(), header_.blur, header_.direction_base, header_.spin_base);
+    const Shapes shapes = ComputeShapes(scales, header_.blur);
+    const TurnLevels levels = ComputeTurnLevels(shapes, basis.weights());
+    const Groups direction = MakeGroups(levels.direction, header_.direction_base);
+    const Groups spin = MakeGroups(levels.spin, header_.spin_base);
     std::array<std::vector<float>, 3> turns;
-    for (int c = 0; c < 3; ++c) turns[c] = Linear(c < 2 ? shapes.direction : shapes.spin, kRotationChannel + c);
-    const std::vector<Axes> axes = DecodeAxes(shapes, turns);
-
-    const std::array<Groups, 3> shift_groups = ComputeShiftGroups(scales, axes, basis.weights(), cells, header_.depth,
-                                                                  header_.space, header_.blur, header_.shift_base);
+    for (int c = 0; c < 3; ++c) turns[c] = Linear(c < 2 ? direction : spin, kRotationChannel + c);
+    const std::vector<Axes> axes = DecodeAxes(shapes, direction, spin, turns);
+    const ShiftLevels shifts =
+        ComputeShiftLevels(shapes, axes, basis.weights(), cells, header_.depth, header_.space);
     Splats splats;
     splats.sh_degree = header_.sh_degree;
     splats.antialiased = header_.antialiased;
     splats.Resize(header_.count);
     const double side = static_cast<double>(uint64_t{1} << (32 - header_.depth));
     for (int a = 0; a < 3; ++a) {
-      const std::vector<float> inside = Linear(shift_groups[a], kShiftChannel + a);
+      const Groups groups = MakeGroups(shifts[a], header_.shift_base);
+      const std::vector<float> inside = Linear(groups, kShiftChannel + a);
       for (size_t j = 0; j < inside.size(); ++j) {
-        const size_t i = shift_groups[a].order[j];
+        const size_t i = groups.order[j];
         uint32_t cell[3];
         CellOf(cells[i], cell);
         splats.means[3 * i + a] = header_.space.FromFixed(a, (cell[a] + static_cast<double>(inside[j])) * side);

@@ -33,11 +33,23 @@ class Solver {
   KnapsackSolution Run() {
     TakeCheapest();
     TakeHull();
-    // Each round that changes something lowers the distortion, so this ends; the cap only bounds the time.
-    for (int round = 0; round < 64; ++round) {
-      const bool filled = Fill();
-      if (!Exchange() && !filled) break;
+    Improve();
+    // The other way to round the fractional step of the linear relaxation: take it, or one of those after it, and pay with
+    // the cheapest downgrades.
+    std::vector<uint32_t> best = choice_;
+    double best_distortion = Distortion();
+    for (const Segment& step : beyond_) {
+      choice_ = at_bound_;
+      used_ = at_bound_used_ + At(step.item, step.option).cost - At(step.item, choice_[step.item]).cost;
+      choice_[step.item] = step.option;
+      if (!Repair(step.item)) continue;
+      const double distortion = Improve();
+      if (distortion < best_distortion) {
+        best_distortion = distortion;
+        best = choice_;
+      }
     }
+    choice_ = best;
     KnapsackSolution solution;
     for (size_t i = 0; i < choice_.size(); ++i) {
       solution.choice.push_back(choice_[i]);
@@ -110,7 +122,10 @@ class Solver {
           lp_bound_ -= s.slope * static_cast<double>(budget_ - used_);
           lambda_ = s.slope;
           bound_found = true;
+          at_bound_ = choice_;
+          at_bound_used_ = used_;
         }
+        if (beyond_.size() < Attempts()) beyond_.push_back(s);
       }
     }
   }
@@ -123,6 +138,50 @@ class Solver {
   void Apply(const Move& move) {
     choice_[move.item] = move.option;
     used_ += move.cost;
+  }
+
+  // Few, large items are hard to fit and quick to try.
+  size_t Attempts() const { return std::clamp<size_t>(40000 / options_.size(), 1, 24); }
+
+  double Distortion() const {
+    double sum = 0;
+    for (size_t i = 0; i < choice_.size(); ++i) sum += At(i, choice_[i]).distortion;
+    return sum;
+  }
+
+  // Fills and exchanges until neither helps. Returns the distortion.
+  double Improve() {
+    // Each round that changes something lowers the distortion, so this ends; the cap only bounds the time.
+    for (int round = 0; round < 64; ++round) {
+      const bool filled = Fill();
+      if (!Exchange() && !filled) break;
+    }
+    return Distortion();
+  }
+
+  // Downgrades until the budget holds, least loss per unit freed first; a unit freed beyond need counts for nothing.
+  bool Repair(uint32_t keep) {
+    while (used_ > budget_) {
+      const int64_t excess = used_ - budget_;
+      double least = std::numeric_limits<double>::infinity();
+      Move best{};
+      for (size_t i = 0; i < choice_.size(); ++i) {
+        if (i == keep) continue;
+        const KnapsackOption& now = At(i, choice_[i]);
+        for (uint32_t o = 0; o < Count(i); ++o) {
+          const int64_t freed = now.cost - At(i, o).cost;
+          if (freed <= 0) continue;
+          const double loss = std::max(0.0, At(i, o).distortion - now.distortion) / static_cast<double>(std::min(freed, excess));
+          if (loss < least) {
+            least = loss;
+            best = {-freed, now.distortion - At(i, o).distortion, static_cast<uint32_t>(i), o};
+          }
+        }
+      }
+      if (best.cost == 0) return false;
+      Apply(best);
+    }
+    return true;
   }
 
   // Upgrades that fit, largest saving first, until none does.
@@ -209,6 +268,10 @@ class Solver {
   int64_t used_ = 0;
   double lp_bound_ = 0;
   double lambda_ = 0;
+  // The steps that did not fit when the linear relaxation reached them, and the choice before the first.
+  std::vector<Segment> beyond_;
+  std::vector<uint32_t> at_bound_;
+  int64_t at_bound_used_ = 0;
 };
 
 }  // namespace

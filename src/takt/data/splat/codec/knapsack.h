@@ -27,8 +27,9 @@ struct KnapsackSolution {
 // Multiple-choice knapsack: exactly one option of every item,
 //   minimise sum distortion  subject to  sum cost <= budget.
 // The lower convex hull of every item gives slopes; taken in falling order they solve the linear relaxation exactly, whose
-// value is `lp_bound`. What the last, fractional step leaves over is filled by the best upgrades that fit, hull points or
-// not, and by exchanges (a cheap downgrade pays for a larger upgrade) until neither finds an improvement.
+// value is `lp_bound`. Its last, fractional step is rounded both ways, down, and up with the cheapest downgrades to pay for it;
+// then the best upgrades that fit, hull points or not, and exchanges (a cheap downgrade pays for a larger upgrade) go on
+// until neither finds an improvement, and the better result is kept.
 // Arguments: `options` the items' options one item after another; `first` [items + 1] where each item begins. Every item
 // has at least one option; order is free.
 // Errors: infeasible_budget when the cheapest options together exceed the budget; the hint names their sum.

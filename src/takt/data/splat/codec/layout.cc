@@ -15,35 +15,6 @@ namespace {
 constexpr size_t kGrain = 4096;
 constexpr double kNoWeight = 1e-250;
 
-int FloorLog4(double weight) { return static_cast<int>(std::floor(0.5 * DetLog2(std::max(weight, kNoWeight)))); }
-
-Footprint FootprintOf(const std::array<std::vector<float>, 3>& scales, size_t i, double blur, bool* needle) {
-  const float log_scales[3] = {scales[0][i], scales[1][i], scales[2][i]};
-  *needle = IsNeedle(log_scales);
-  return Footprint(log_scales, blur);
-}
-
-// max over [0, n) of f(i), the same for any thread count.
-template <class F>
-double LargestOf(size_t n, const F& f) {
-  std::vector<double> parts((n + kGrain - 1) / kGrain, 0.0);
-  ParallelFor(n, kGrain, [&](size_t begin, size_t end) {
-    double largest = 0;
-    for (size_t i = begin; i < end; ++i) largest = std::max(largest, f(i));
-    parts[begin / kGrain] = largest;
-  });
-  return parts.empty() ? 0.0 : *std::max_element(parts.begin(), parts.end());
-}
-
-// Weight of a shift along an axis by one cell of the octree.
-double ShiftWeight(const Footprint& footprint, const Axes& axes, int axis, uint64_t code, int depth, const SpaceMap& space) {
-  uint32_t cell[3];
-  CellOf(code, cell);
-  const double side = static_cast<double>(uint64_t{1} << (32 - depth));
-  const double stretch = space.Stretch((cell[axis] + 0.5) * side);
-  return footprint.ShiftWeight(axes, axis) * stretch * stretch;
-}
-
 }  // namespace
 
 Groups MakeGroups(std::span<const uint8_t> group_of) {
@@ -57,16 +28,24 @@ Groups MakeGroups(std::span<const uint8_t> group_of) {
   return groups;
 }
 
-uint8_t GroupOfWeight(double weight, int base) {
-  return static_cast<uint8_t>(std::clamp(FloorLog4(weight) - base, 0, kGroups - 1));
+int16_t LevelOfWeight(double weight) {
+  return static_cast<int16_t>(std::floor(0.5 * DetLog2(std::max(weight, kNoWeight))));
 }
 
-int BaseForLargest(double largest) { return std::clamp(FloorLog4(largest) - (kGroups - 1), -512, 511); }
+Groups MakeGroups(std::span<const int16_t> levels, int base) {
+  std::vector<uint8_t> group_of(levels.size());
+  for (size_t i = 0; i < levels.size(); ++i) group_of[i] = static_cast<uint8_t>(std::clamp(levels[i] - base, 0, kGroups - 1));
+  return MakeGroups(group_of);
+}
+
+int16_t BaseForLargest(std::span<const int16_t> levels) {
+  return static_cast<int16_t>(*std::max_element(levels.begin(), levels.end()) - (kGroups - 1));
+}
 
 Groups GroupsOfTransform(const Raht& raht) {
   const std::span<const float> gains = raht.gains();
   std::vector<uint8_t> group_of(gains.size());
-  for (size_t i = 0; i < gains.size(); ++i) group_of[i] = GroupOfWeight(2.0 * gains[i], 0);
+  for (size_t i = 0; i < gains.size(); ++i) group_of[i] = static_cast<uint8_t>(std::clamp<int>(LevelOfWeight(2.0 * gains[i]), 0, kGroups - 1));
   group_of[0] = kGroups - 1;
   Groups groups = MakeGroups(group_of);
   // Slot 0 is the smallest index of the last group.
@@ -75,70 +54,54 @@ Groups GroupsOfTransform(const Raht& raht) {
   return groups;
 }
 
-Shapes ComputeShapes(const std::array<std::vector<float>, 3>& scales, std::span<const float> weights, double blur,
-                     int direction_base, int spin_base) {
-  const size_t n = weights.size();
+Shapes ComputeShapes(const std::array<std::vector<float>, 3>& scales, double blur) {
+  const size_t n = scales[0].size();
   Shapes shapes;
   shapes.needle.resize(n);
-  std::vector<uint8_t> direction(n), spin(n);
+  shapes.footprint.resize(n);
   ParallelFor(n, kGrain, [&](size_t begin, size_t end) {
     for (size_t i = begin; i < end; ++i) {
-      bool needle;
-      const Footprint footprint = FootprintOf(scales, i, blur, &needle);
-      shapes.needle[i] = needle;
-      direction[i] = GroupOfWeight(weights[i] * footprint.DirectionWeight(needle), direction_base);
-      spin[i] = GroupOfWeight(weights[i] * footprint.SpinWeight(needle), spin_base);
+      const float log_scales[3] = {scales[0][i], scales[1][i], scales[2][i]};
+      shapes.needle[i] = IsNeedle(log_scales);
+      shapes.footprint[i] = Footprint(log_scales, blur);
     }
   });
-  shapes.direction = MakeGroups(direction);
-  shapes.spin = MakeGroups(spin);
   return shapes;
 }
 
-std::array<Groups, 3> ComputeShiftGroups(const std::array<std::vector<float>, 3>& scales, std::span<const Axes> axes,
-                                         std::span<const float> weights, std::span<const uint64_t> codes, int depth,
-                                         const SpaceMap& space, double blur, int base) {
+TurnLevels ComputeTurnLevels(const Shapes& shapes, std::span<const float> weights) {
   const size_t n = weights.size();
-  std::array<std::vector<uint8_t>, 3> group_of;
-  for (auto& g : group_of) g.resize(n);
+  TurnLevels levels;
+  levels.direction.resize(n);
+  levels.spin.resize(n);
   ParallelFor(n, kGrain, [&](size_t begin, size_t end) {
     for (size_t i = begin; i < end; ++i) {
-      bool needle;
-      const Footprint footprint = FootprintOf(scales, i, blur, &needle);
+      const bool needle = shapes.needle[i] != 0;
+      levels.direction[i] = LevelOfWeight(weights[i] * shapes.footprint[i].DirectionWeight(needle));
+      levels.spin[i] = LevelOfWeight(weights[i] * shapes.footprint[i].SpinWeight(needle));
+    }
+  });
+  return levels;
+}
+
+ShiftLevels ComputeShiftLevels(const Shapes& shapes, std::span<const Axes> axes, std::span<const float> weights,
+                               std::span<const uint64_t> codes, int depth, const SpaceMap& space) {
+  const size_t n = weights.size();
+  const double side = static_cast<double>(uint64_t{1} << (32 - depth));
+  ShiftLevels levels;
+  for (auto& level : levels) level.resize(n);
+  ParallelFor(n, kGrain, [&](size_t begin, size_t end) {
+    for (size_t i = begin; i < end; ++i) {
+      uint32_t cell[3];
+      CellOf(codes[i], cell);
       for (int a = 0; a < 3; ++a) {
-        group_of[a][i] = GroupOfWeight(weights[i] * ShiftWeight(footprint, axes[i], a, codes[i], depth, space), base);
+        const double stretch = space.Stretch((cell[a] + 0.5) * side);
+        levels[a][i] =
+            LevelOfWeight(weights[i] * shapes.footprint[i].ShiftWeight(axes[i], a) * stretch * stretch);
       }
     }
   });
-  return {MakeGroups(group_of[0]), MakeGroups(group_of[1]), MakeGroups(group_of[2])};
-}
-
-double LargestDirectionWeight(const std::array<std::vector<float>, 3>& scales, std::span<const float> weights, double blur) {
-  return LargestOf(weights.size(), [&](size_t i) {
-    bool needle;
-    const Footprint footprint = FootprintOf(scales, i, blur, &needle);
-    return weights[i] * footprint.DirectionWeight(needle);
-  });
-}
-
-double LargestSpinWeight(const std::array<std::vector<float>, 3>& scales, std::span<const float> weights, double blur) {
-  return LargestOf(weights.size(), [&](size_t i) {
-    bool needle;
-    const Footprint footprint = FootprintOf(scales, i, blur, &needle);
-    return weights[i] * footprint.SpinWeight(needle);
-  });
-}
-
-double LargestShiftWeight(const std::array<std::vector<float>, 3>& scales, std::span<const Axes> axes,
-                          std::span<const float> weights, std::span<const uint64_t> codes, int depth,
-                          const SpaceMap& space, double blur) {
-  return LargestOf(weights.size(), [&](size_t i) {
-    bool needle;
-    const Footprint footprint = FootprintOf(scales, i, blur, &needle);
-    double largest = 0;
-    for (int a = 0; a < 3; ++a) largest = std::max(largest, ShiftWeight(footprint, axes[i], a, codes[i], depth, space));
-    return weights[i] * largest;
-  });
+  return levels;
 }
 
 std::vector<float> ClassWeights(std::span<const uint8_t> classes) {

@@ -27,10 +27,11 @@ struct Groups {
 };
 Groups MakeGroups(std::span<const uint8_t> group_of);
 
-// floor(log4 weight) - base, clamped to the groups.
-uint8_t GroupOfWeight(double weight, int base);
-// The base that puts `largest` into the last group.
-int BaseForLargest(double largest);
+// floor(log4 weight), the level of a weight; a channel's groups are its levels from a base on, the last ones clamped.
+int16_t LevelOfWeight(double weight);
+Groups MakeGroups(std::span<const int16_t> levels, int base);
+// The base that puts the largest level into the last group.
+int16_t BaseForLargest(std::span<const int16_t> levels);
 
 // Transform coefficients by the weight of their merge. Slot 0 holds the low-pass value and is in no group: `order` has
 // N - 1 entries.
@@ -38,23 +39,19 @@ Groups GroupsOfTransform(const Raht& raht);
 
 // What later channels need of the splats' shapes, from decoded values only.
 struct Shapes {
-  std::vector<uint8_t> needle;             // [N]
-  Groups direction, spin;
+  std::vector<uint8_t> needle;       // [N]
+  std::vector<Footprint> footprint;  // [N]
 };
-Shapes ComputeShapes(const std::array<std::vector<float>, 3>& scales, std::span<const float> weights, double blur,
-                     int direction_base, int spin_base);
+Shapes ComputeShapes(const std::array<std::vector<float>, 3>& scales, double blur);
 
-// Groups of the position refinement along each axis.
-std::array<Groups, 3> ComputeShiftGroups(const std::array<std::vector<float>, 3>& scales, std::span<const Axes> axes,
-                                         std::span<const float> weights, std::span<const uint64_t> codes, int depth,
-                                         const SpaceMap& space, double blur, int base);
-
-// The largest weights that ComputeShapes and ComputeShiftGroups meet, for the encoder to choose the bases.
-double LargestDirectionWeight(const std::array<std::vector<float>, 3>& scales, std::span<const float> weights, double blur);
-double LargestSpinWeight(const std::array<std::vector<float>, 3>& scales, std::span<const float> weights, double blur);
-double LargestShiftWeight(const std::array<std::vector<float>, 3>& scales, std::span<const Axes> axes,
-                          std::span<const float> weights, std::span<const uint64_t> codes, int depth,
-                          const SpaceMap& space, double blur);
+// Levels [N] of the rotation channels, and of the position refinement along each axis.
+struct TurnLevels {
+  std::vector<int16_t> direction, spin;
+};
+TurnLevels ComputeTurnLevels(const Shapes& shapes, std::span<const float> weights);
+using ShiftLevels = std::array<std::vector<int16_t>, 3>;
+ShiftLevels ComputeShiftLevels(const Shapes& shapes, std::span<const Axes> axes, std::span<const float> weights,
+                               std::span<const uint64_t> codes, int depth, const SpaceMap& space);
 
 // Importance classes of the splats: class c has weight 4^c.
 inline constexpr int kClasses = 12;

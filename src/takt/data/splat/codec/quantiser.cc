@@ -13,6 +13,7 @@ namespace {
 constexpr float kDeadZone = 0.08f;      // without RDOQ: rounds up from 0.58
 constexpr float kDeadZoneFirst = 0.12f;  // the pass that only finds the table for RDOQ
 constexpr uint32_t kSmall = 1024;
+constexpr size_t kManySamples = 2048, kTableStride = 5;
 
 struct BucketTable {
   std::array<uint8_t, kSmall> of;
@@ -27,6 +28,10 @@ struct BucketTable {
   }
 };
 const BucketTable kBuckets;
+
+inline int FastBucketOf(uint32_t magnitude) {
+  return magnitude < kSmall ? kBuckets.of[magnitude] : BucketTable::Compute(magnitude);
+}
 
 int64_t CostOfBits(double bits) { return static_cast<int64_t>(std::ceil(bits * static_cast<double>(kCostUnit))); }
 
@@ -48,7 +53,7 @@ double FitMagnitudes(const BucketCounts& histogram, GroupCode* code, std::array<
   table.Build({code->stop_codes.data(), static_cast<size_t>(used - 1)});
   double bits = 0;
   for (int b = 0; b < kMaxBuckets; ++b) {
-    const double each = b < used ? SymbolBits(table.frequency[b]) + (b > 0 ? 1 + BucketExtraBits(b) : 0) : 1e6;
+    const double each = SymbolBits(b < used ? table.frequency[b] : 1) + (b > 0 ? 1 + BucketExtraBits(b) : 0);
     (*bucket_bits)[b] = static_cast<float>(each);
     if (b < used) bits += each * histogram.counts[b];
   }
@@ -72,9 +77,7 @@ struct ErrorSums {
 
 }  // namespace
 
-int BucketOf(uint32_t magnitude) {
-  return magnitude < kSmall ? kBuckets.of[magnitude] : BucketTable::Compute(magnitude);
-}
+int BucketOf(uint32_t magnitude) { return FastBucketOf(magnitude); }
 
 uint32_t BucketBase(int bucket) {
   if (bucket <= 8) return static_cast<uint32_t>(bucket);
@@ -161,13 +164,14 @@ GroupOption CodeMagnitudes(const GroupSamples& group, int step, double lambda, i
     if (symbols != nullptr) std::fill(symbols, symbols + n, 0);
     return CodeConstant(CodeKind::kMagnitude, group);
   };
-  // Magnitudes up to kSmall are by far the most frequent: they are counted one by one and put into buckets afterwards.
-  for (size_t i = 0; i < n; ++i) {
+  // For RDOQ this pass only finds a table to decide by; part of the samples tells as much.
+  const size_t stride = lambda > 0 && n >= kManySamples ? kTableStride : 1;
+  for (size_t i = 0; i < n; i += stride) {
     const float a = std::abs(group.values[i]) * inverse;
     if (!(a < static_cast<float>(kMaxMagnitude))) return constant();
     const auto m = static_cast<uint32_t>(a + rounding);
-    ++histogram.counts[BucketOf(m)];
-    if (lambda > 0 && symbols == nullptr) continue;
+    ++histogram.counts[FastBucketOf(m)];
+    if (lambda > 0) continue;
     const double h = group.costs[i];
     if (m == 0) {
       sums.zero += h * a * a;
@@ -177,8 +181,9 @@ GroupOption CodeMagnitudes(const GroupSamples& group, int step, double lambda, i
     }
     if (symbols != nullptr) symbols[i] = group.values[i] < 0 ? -static_cast<int32_t>(m) : static_cast<int32_t>(m);
   }
-  if (histogram.used() == 1) return constant();
+  if (histogram.used() == 1 && stride == 1) return constant();
   option.code.constant = false;
+  option.lambda = lambda;
   option.code.step = static_cast<int8_t>(step);
   std::array<float, kMaxBuckets> bucket_bits;
   double bits = FitMagnitudes(histogram, &option.code, &bucket_bits);
@@ -187,9 +192,9 @@ GroupOption CodeMagnitudes(const GroupSamples& group, int step, double lambda, i
     // In units of the squared step: a bit is worth as much as this much h-weighted squared error.
     const double bit_worth = lambda / (size * size);
     std::array<float, 64> small_bits;
-    for (uint32_t m = 0; m < 64; ++m) small_bits[m] = static_cast<float>(bit_worth * bucket_bits[BucketOf(m)]);
+    for (uint32_t m = 0; m < 64; ++m) small_bits[m] = static_cast<float>(bit_worth * bucket_bits[FastBucketOf(m)]);
     const auto bits_of = [&](uint32_t m) {
-      return m < 64 ? small_bits[m] : static_cast<float>(bit_worth * bucket_bits[BucketOf(m)]);
+      return m < 64 ? small_bits[m] : static_cast<float>(bit_worth * bucket_bits[FastBucketOf(m)]);
     };
     const float zero_bits = small_bits[0];
     const float floor_cost = small_bits[1] - zero_bits;  // what leaving zero takes at least
@@ -197,6 +202,7 @@ GroupOption CodeMagnitudes(const GroupSamples& group, int step, double lambda, i
     ErrorSums after;
     for (size_t i = 0; i < n; ++i) {
       const float a = std::abs(group.values[i]) * inverse, h = group.costs[i];
+      if (!(a < static_cast<float>(kMaxMagnitude))) return constant();
       uint32_t best = 0;
       // Coding m saves at most h a^2.
       if (h * a * a > floor_cost) {
@@ -211,7 +217,7 @@ GroupOption CodeMagnitudes(const GroupSamples& group, int step, double lambda, i
           }
         }
       }
-      ++chosen.counts[BucketOf(best)];
+      ++chosen.counts[FastBucketOf(best)];
       if (best == 0) {
         after.zero += static_cast<double>(h) * a * a;
       } else {

@@ -53,6 +53,7 @@ struct GroupOption {
   GroupCode code;
   int64_t cost = 0;
   double distortion = 0;
+  double lambda = 0;  // that the symbols were chosen with: the same again gives the same symbols
 };
 
 // `costs` [n]: distortion of a squared error of each sample.

@@ -45,7 +45,8 @@ void QuaternionFromAxes(const Axes& axes, float wxyz[4]);  // the axes become ri
 
 // Squared half axes, and the same with the blur of the pixel grid added.
 struct Footprint {
-  double square[3], blurred[3];
+  double square[3] = {}, blurred[3] = {};
+  Footprint() = default;
   Footprint(const float log_scales[3], double blur);
   // How much turning by an angle changes the ellipsoid: (s_j^2 - s_k^2)^2 / (b_j b_k), for the direction of the axis that
   // stands out (mean of its two turns) and for the spin about it.

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <limits>
 #include <utility>
 
 #include "takt/core/base/parallel.h"
@@ -13,6 +14,7 @@ namespace {
 
 constexpr size_t kGrain = 4096;
 constexpr double kLn2 = 0.693147180559945309;
+constexpr size_t kManySamples = 2048, kSampleStride = 8;
 constexpr double kPi = 3.14159265358979323846;
 // Mean squared angle per squared octahedral coordinate: the hemisphere's 2 pi over the square's area of 1.
 constexpr double kAnglePerCoordinate = 2 * kPi;
@@ -31,6 +33,27 @@ std::vector<uint8_t> ClassesOf(const std::vector<float>& dc_cost) {
   std::vector<uint8_t> classes(dc_cost.size());
   for (size_t i = 0; i < classes.size(); ++i) classes[i] = static_cast<uint8_t>(log4[i] - least);
   return classes;
+}
+
+// The step in [low, high] with the least loss over every kSampleStride-th sample.
+int BestStepOfSample(const GroupSamples& group, int low, int high, double lambda) {
+  std::vector<float> values, costs;
+  for (size_t i = 0; i < group.values.size(); i += kSampleStride) {
+    values.push_back(group.values[i]);
+    costs.push_back(group.costs[i]);
+  }
+  int best = high;
+  double least = std::numeric_limits<double>::infinity();
+  for (int step = high; step >= low; --step) {
+    const GroupOption option = CodeMagnitudes({values, costs}, step, lambda, nullptr);
+    const int64_t symbols = option.cost - option.code.TableBits(CodeKind::kMagnitude) * kCostUnit;
+    const double loss = option.distortion + lambda * static_cast<double>(symbols) / kCostUnit;
+    if (loss < least) {
+      least = loss;
+      best = step;
+    }
+  }
+  return best;
 }
 
 }  // namespace
@@ -77,10 +100,16 @@ Trial::Trial(SplatSource source, int depth, uint8_t transforms, int effort) : so
   header_.colour_rows = source_.colour_rows;
   cells_.resize(n);
   for (size_t i = 0; i < n; ++i) cells_[i] = source_.codes[i] >> (3 * (kMaxOctreeDepth - depth));
-  octree_ = EncodeOctree(cells_, depth);
+  // The octree coder is one long chain of decisions; the transforms fill the other cores meanwhile.
+  ParallelFor(2, 1, [&](size_t begin, size_t end) {
+    for (size_t part = begin; part < end; ++part) part == 0 ? void(octree_ = EncodeOctree(cells_, depth)) : Transform();
+  });
+}
+
+void Trial::Transform() {
   std::vector<uint8_t> classes = ClassesOf(source_.dc_cost);
   classes_ = EncodeClasses(classes);
-  basis_ = std::make_unique<AttributeBasis>(cells_, std::move(classes), depth);
+  basis_ = std::make_unique<AttributeBasis>(cells_, std::move(classes), header_.depth);
   channels_ = std::vector<Channel>(static_cast<size_t>(ChannelCount(source_.sh_degree)));
   for (const bool transformed : {false, true}) basis_->SpreadCosts(transformed, source_.dc_cost, &dc_costs_[transformed]);
   ParallelFor(channels_.size(), 1, [&](size_t begin, size_t end) {
@@ -165,15 +194,24 @@ void Trial::FindOptions(const std::vector<int>& list, double lambda) {
           if (bits - 1 > kMaxLinearBits) options.push_back(CodeLinear(group, kMaxLinearBits, nullptr));
         } else {
           const int finest = std::clamp(static_cast<int>(std::ceil(4 * std::log2(largest / 32000.0))), kMinStep, kMaxStep);
-          const int centre = static_cast<int>(std::clamp(std::round(4 * std::log2(expected)), -1000.0, 1000.0));
-          const int stride = effort_ == 0 ? 2 : 1;
-          int last = kMaxStep + 1;
-          for (int s = centre + 4; s >= centre - 2; s -= stride) {
-            const int step = std::clamp(s, finest, kMaxStep);
-            if (step == last || StepSize(step) > 3.0 * largest) continue;
-            last = step;
-            GroupOption option = CodeMagnitudes(group, step, lambda / scale, nullptr);
-            if (!option.code.constant) options.push_back(option);
+          const int coarsest = std::min(kMaxStep, static_cast<int>(std::floor(4 * std::log2(3.0 * largest))));
+          const int expected_step = static_cast<int>(std::clamp(std::round(4 * std::log2(expected)), -1000.0, 1000.0));
+          int high = std::min(expected_step + 4, coarsest), low = std::max(expected_step - 2, finest);
+          if (expected_step + 4 < finest) high = low = finest;
+          if (group.values.size() >= kManySamples && high > low) {
+            // A thin sample finds the step; the rest is worth looking at only beside it.
+            const int best = BestStepOfSample(group, low, high, lambda / scale);
+            high = std::min(best + 1, high);
+            low = std::max(best - 1, low);
+          }
+          for (int step = high; step >= low; step -= effort_ == 0 ? 2 : 1) {
+            // A model without SH has few, large groups: what lies between two steps makes the budget's last bytes fit.
+            const bool between = effort_ > 0 && list[task / kGroups] >= kOpacityChannel && source_.sh_degree == 0;
+            for (const double factor : {1.0, 0.6, 0.8, 1.25, 1.6}) {
+              GroupOption option = CodeMagnitudes(group, step, factor * lambda / scale, nullptr);
+              if (!option.code.constant) options.push_back(option);
+              if (!between) break;
+            }
           }
         }
       }
@@ -211,7 +249,7 @@ std::vector<float> Trial::DecodeSamples(const Channel& channel) const {
         if (channel.kind == CodeKind::kLinear) {
           CodeLinear(channel.Group(g), code.bits, symbols.data());
         } else {
-          CodeMagnitudes(channel.Group(g), code.step, lambda_ / channel.cost_scale, symbols.data());
+          CodeMagnitudes(channel.Group(g), code.step, channel.options[g][channel.choice[g]].lambda, symbols.data());
         }
       }
       for (size_t i = 0; i < n; ++i) values[first + i] = ValueOf(channel.kind, code, symbols[i]);
@@ -232,12 +270,15 @@ void Trial::ChooseShapes(double lambda) {
   }
 
   const double blur = header_.blur;
-  header_.direction_base = static_cast<int16_t>(BaseForLargest(LargestDirectionWeight(scales, basis_->weights(), blur)));
-  header_.spin_base = static_cast<int16_t>(BaseForLargest(LargestSpinWeight(scales, basis_->weights(), blur)));
-  shapes_ = ComputeShapes(scales, basis_->weights(), blur, header_.direction_base, header_.spin_base);
+  shapes_ = ComputeShapes(scales, blur);
+  const TurnLevels levels = ComputeTurnLevels(shapes_, basis_->weights());
+  header_.direction_base = BaseForLargest(levels.direction);
+  header_.spin_base = BaseForLargest(levels.spin);
+  direction_groups_ = MakeGroups(levels.direction, header_.direction_base);
+  spin_groups_ = MakeGroups(levels.spin, header_.spin_base);
   for (int c = 0; c < 3; ++c) {
     Channel& channel = channels_[kRotationChannel + c];
-    channel.groups = c < 2 ? &shapes_.direction : &shapes_.spin;
+    channel.groups = c < 2 ? &direction_groups_ : &spin_groups_;
     channel.samples.resize(n);
     channel.own_costs.resize(n);
     channel.costs = channel.own_costs;
@@ -250,7 +291,7 @@ void Trial::ChooseShapes(double lambda) {
   });
   ParallelFor(n, kGrain, [&](size_t begin, size_t end) {
     for (size_t j = begin; j < end; ++j) {
-      const size_t d = shapes_.direction.order[j], s = shapes_.spin.order[j];
+      const size_t d = direction_groups_.order[j], s = spin_groups_.order[j];
       channels_[kRotationChannel].samples[j] = codes[d].u;
       channels_[kRotationChannel + 1].samples[j] = codes[d].v;
       channels_[kRotationChannel + 2].samples[j] = codes[s].spin;
@@ -265,13 +306,12 @@ void Trial::ChooseShapes(double lambda) {
   FindOptions({kRotationChannel, kRotationChannel + 1, kRotationChannel + 2}, lambda);
   std::array<std::vector<float>, 3> turns;
   for (int c = 0; c < 3; ++c) turns[c] = DecodeSamples(channels_[kRotationChannel + c]);
-  const std::vector<Axes> axes = DecodeAxes(shapes_, turns);
+  const std::vector<Axes> axes = DecodeAxes(shapes_, direction_groups_, spin_groups_, turns);
 
-  const double largest =
-      LargestShiftWeight(scales, axes, basis_->weights(), cells_, header_.depth, header_.space, blur);
-  header_.shift_base = static_cast<int16_t>(BaseForLargest(largest));
-  shift_groups_ = ComputeShiftGroups(scales, axes, basis_->weights(), cells_, header_.depth, header_.space, blur,
-                                     header_.shift_base);
+  const ShiftLevels shifts =
+      ComputeShiftLevels(shapes_, axes, basis_->weights(), cells_, header_.depth, header_.space);
+  header_.shift_base = std::max({BaseForLargest(shifts[0]), BaseForLargest(shifts[1]), BaseForLargest(shifts[2])});
+  for (int a = 0; a < 3; ++a) shift_groups_[a] = MakeGroups(shifts[a], header_.shift_base);
   const double side = static_cast<double>(uint64_t{1} << (32 - header_.depth));
   const double side_u = 2.0 * header_.space.extent / static_cast<double>(uint64_t{1} << header_.depth);
   for (int a = 0; a < 3; ++a) {
@@ -293,7 +333,6 @@ void Trial::ChooseShapes(double lambda) {
 }
 
 Trial::Totals Trial::Choose(double lambda) {
-  lambda_ = lambda;
   ChooseShapes(lambda);
   std::vector<int> rest = {kOpacityChannel, kShiftChannel, kShiftChannel + 1, kShiftChannel + 2};
   for (int c = kColourChannel; c < static_cast<int>(channels_.size()); ++c) rest.push_back(c);
@@ -379,7 +418,7 @@ TksParts Trial::Write() const {
           if (channel.kind == CodeKind::kLinear) {
             CodeLinear(channel.Group(g), code.bits, symbols.data());
           } else {
-            CodeMagnitudes(channel.Group(g), code.step, lambda_ / channel.cost_scale, symbols.data());
+            CodeMagnitudes(channel.Group(g), code.step, channel.options[g][channel.choice[g]].lambda, symbols.data());
           }
         }
         PutSymbols(channel.kind, code, symbols, &coder);

@@ -46,6 +46,7 @@ class Trial {
 
  private:
   struct Channel;
+  void Transform();
   void PrepareAttribute(int channel, double lambda);
   void FindOptions(const std::vector<int>& channels, double lambda);
   std::vector<float> DecodeSamples(const Channel& channel) const;
@@ -60,8 +61,8 @@ class Trial {
   std::vector<float> dc_costs_[2];  // spread costs of the DC, without and with the transform
   std::vector<Channel> channels_;
   Shapes shapes_;
+  Groups direction_groups_, spin_groups_;
   std::array<Groups, 3> shift_groups_;
-  double lambda_ = 0;            // of the last Choose
   double tamed_distortion_ = 0;  // by moving outlying scales
 };
 
