@@ -106,24 +106,37 @@ class Encoder {
       solution = trial.Allocate(CostOfBytes(options_.max_bytes) - container);
       report->allocation_s += watch.Lap();
     };
-    for (int round = 0; round < 12; ++round) {
-      trial.Choose(std::exp2(log2_lambda));
+    // Prices known to be too low (the cheapest options do not fit) and too high (the finest options leave bytes over).
+    double low = kMinLog2Lambda - 1, high = kMaxLog2Lambda + 40;
+    int reach = 1;
+    double stride = 1;
+    for (int round = 0; round < 24; ++round) {
+      trial.Choose(std::exp2(log2_lambda), reach);
       report->transform_s += watch.Lap();
       allocate();
+      double next;
       if (!solution) {
-        // Everything at its cheapest is still too much: a higher price makes the parts that are fixed cheaper.
-        if (round > 6 || log2_lambda > kMaxLog2Lambda) return {};
-        log2_lambda += 3;
-        continue;
+        low = log2_lambda;
+        next = log2_lambda + (stride *= 2);
+        if (next >= kMaxLog2Lambda + 40) return {};
+      } else if (solution->lambda > 0) {
+        next = std::log2(solution->lambda * kCostUnit);
+        if (std::abs(next - log2_lambda) < 0.5) break;
+        next = 0.5 * (log2_lambda + next);
+      } else {
+        if (log2_lambda <= kMinLog2Lambda) break;
+        high = log2_lambda;
+        reach = 4;
+        next = log2_lambda - (stride *= 2);
       }
-      // No price: all groups are at the finest option that was looked at.
-      const double found = solution->lambda > 0 ? std::log2(solution->lambda * kCostUnit) : log2_lambda - 6;
-      if (std::abs(found - log2_lambda) < 0.5 || log2_lambda <= kMinLog2Lambda) break;
-      log2_lambda = std::max(kMinLog2Lambda, solution->lambda > 0 ? 0.5 * (log2_lambda + found) : found);
+      if (!(next > low && next < high)) next = 0.5 * (low + high);
+      if (high - low < 0.02 && solution) break;
+      log2_lambda = std::max(next, kMinLog2Lambda);
     }
     if (!solution) return {};
     std::vector<uint8_t> best;
-    for (int round = 0; round < 6 && solution; ++round) {
+    uint64_t margin = 0;
+    for (int round = 0; round < 8 && solution; ++round) {
       std::vector<uint8_t> file = WriteTks(trial.Write());
       const int64_t actual = CostOfBytes(file.size());
       if (file.size() <= options_.max_bytes && file.size() > best.size()) {
@@ -133,7 +146,10 @@ class Encoder {
         report->lp_gap = solution->gap();
         report->coding_mse = trial.Chosen().distortion;
       }
-      container = actual - solution->cost;  // what really lies between the sum of the tables and the file
+      // What really lies between the sum of the tables and the file. Streams end at whole words, so another choice may
+      // need a few bytes more; each file that is too large asks for a wider margin.
+      if (actual > CostOfBytes(options_.max_bytes)) margin = std::max<uint64_t>(4, 2 * margin);
+      container = actual - solution->cost + CostOfBytes(margin);
       report->write_s += watch.Lap();
       if (static_cast<double>(best.size()) >= 0.9999 * static_cast<double>(options_.max_bytes)) break;
       if (solution->lambda == 0 && !best.empty()) break;

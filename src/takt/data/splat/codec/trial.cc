@@ -188,7 +188,7 @@ void Trial::FindOptions(const std::vector<int>& list, double lambda) {
         const double expected = std::sqrt(6 * lambda / (kLn2 * mean_cost));
         if (channel.kind == CodeKind::kLinear) {
           const int bits = static_cast<int>(std::lround(-std::log2(expected)));
-          for (int b = std::max(1, bits - 1); b <= std::clamp(bits + 1, 1, kMaxLinearBits); ++b) {
+          for (int b = std::max(1, bits - 1); b <= std::clamp(bits + reach_, 1, kMaxLinearBits); ++b) {
             if (b <= kMaxLinearBits) options.push_back(CodeLinear(group, b, nullptr));
           }
           if (bits - 1 > kMaxLinearBits) options.push_back(CodeLinear(group, kMaxLinearBits, nullptr));
@@ -196,13 +196,13 @@ void Trial::FindOptions(const std::vector<int>& list, double lambda) {
           const int finest = std::clamp(static_cast<int>(std::ceil(4 * std::log2(largest / 32000.0))), kMinStep, kMaxStep);
           const int coarsest = std::min(kMaxStep, static_cast<int>(std::floor(4 * std::log2(3.0 * largest))));
           const int expected_step = static_cast<int>(std::clamp(std::round(4 * std::log2(expected)), -1000.0, 1000.0));
-          int high = std::min(expected_step + 4, coarsest), low = std::max(expected_step - 2, finest);
+          int high = std::min(expected_step + 4, coarsest), low = std::max(expected_step - 1 - reach_, finest);
           if (expected_step + 4 < finest) high = low = finest;
           if (group.values.size() >= kManySamples && high > low) {
             // A thin sample finds the step; the rest is worth looking at only beside it.
             const int best = BestStepOfSample(group, low, high, lambda / scale);
             high = std::min(best + 1, high);
-            low = std::max(best - 1, low);
+            low = std::max(best - reach_, low);
           }
           for (int step = high; step >= low; step -= effort_ == 0 ? 2 : 1) {
             // A model without SH has few, large groups: what lies between two steps makes the budget's last bytes fit.
@@ -332,7 +332,8 @@ void Trial::ChooseShapes(double lambda) {
   }
 }
 
-Trial::Totals Trial::Choose(double lambda) {
+Trial::Totals Trial::Choose(double lambda, int reach) {
+  reach_ = reach;
   ChooseShapes(lambda);
   std::vector<int> rest = {kOpacityChannel, kShiftChannel, kShiftChannel + 1, kShiftChannel + 2};
   for (int c = kColourChannel; c < static_cast<int>(channels_.size()); ++c) rest.push_back(c);

@@ -28,8 +28,9 @@ class Trial {
     int64_t cost = 0;       // octree, classes, tables and symbols; not the container
     double distortion = 0;
   };
-  // Takes the best option of every group at `lambda` (mean squared error per bit).
-  Totals Choose(double lambda);
+  // Takes the best option of every group at `lambda` (mean squared error per bit). `reach`: how many finer steps beside it
+  // Allocate may choose from.
+  Totals Choose(double lambda, int reach = 1);
 
   // Solves the groups that nothing else depends on (opacity, refinement, colours) anew so that all costs together are at
   // most `budget`; the options are those that the last Choose looked at.
@@ -54,6 +55,7 @@ class Trial {
 
   SplatSource source_;
   int effort_;
+  int reach_ = 1;
   TksHeader header_;
   std::vector<uint64_t> cells_;
   std::vector<uint8_t> octree_, classes_;
