@@ -17,7 +17,8 @@ namespace takt::splat {
 namespace {
 
 constexpr size_t kProjectGrain = 2048;  // splats
-constexpr size_t kBinGrain = 4096;      // ranks
+constexpr size_t kSortGrain = 16384;    // keys
+constexpr size_t kBinGrain = 8192;      // ranks
 constexpr uint32_t kHidden = 0xffffffffu;
 
 // Grows and never shrinks, so that a training loop settles without allocations.
@@ -26,25 +27,28 @@ void Ensure(std::vector<T>& v, size_t n) {
   if (v.size() < n) v.resize(n);
 }
 
-// Least significant digit first, 11 bits a pass; stable, so equal depths keep file order. Positive floats order as
-// their bits do.
-void SortByDepth(const std::vector<Projected>& projected, size_t count, std::vector<uint64_t>& keys,
-                 std::vector<uint64_t>& scratch) {
-  Ensure(keys, count);
-  Ensure(scratch, count);
-  std::array<std::array<uint32_t, 2048>, 3> histogram{};
-  for (size_t i = 0; i < count; ++i) {
-    const uint32_t depth = std::bit_cast<uint32_t>(projected[i].depth);
-    keys[i] = (uint64_t{depth} << 32) | i;
-    ++histogram[0][depth & 2047];
-    ++histogram[1][(depth >> 11) & 2047];
-    ++histogram[2][depth >> 22];
-  }
+// Sorts keys by their upper 32 bits, least significant digit first, 11 bits a pass; stable. Each chunk counts its digits
+// and knows from the prefix sums where its keys go, so the passes run in parallel and the result is the same.
+void SortByDepth(size_t count, std::vector<uint64_t>& keys, std::vector<uint64_t>& scratch) {
+  constexpr size_t kDigits = 2048;
+  const size_t chunks = (count + kSortGrain - 1) / kSortGrain;
+  std::vector<std::array<uint32_t, kDigits>> places(chunks);
   for (int pass = 0; pass < 3; ++pass) {
-    uint32_t sum = 0;
-    for (uint32_t& h : histogram[pass]) sum += std::exchange(h, sum);
     const int shift = 32 + 11 * pass;
-    for (size_t i = 0; i < count; ++i) scratch[histogram[pass][(keys[i] >> shift) & 2047]++] = keys[i];
+    const auto digit = [&](uint64_t key) { return (key >> shift) & (kDigits - 1); };
+    ParallelFor(count, kSortGrain, [&](size_t begin, size_t end) {
+      auto& histogram = places[begin / kSortGrain];
+      histogram.fill(0);
+      for (size_t i = begin; i < end; ++i) ++histogram[digit(keys[i])];
+    });
+    uint32_t sum = 0;
+    for (size_t d = 0; d < kDigits; ++d) {
+      for (auto& histogram : places) sum += std::exchange(histogram[d], sum);
+    }
+    ParallelFor(count, kSortGrain, [&](size_t begin, size_t end) {
+      auto& next = places[begin / kSortGrain];
+      for (size_t i = begin; i < end; ++i) scratch[next[digit(keys[i])]++] = keys[i];
+    });
     std::swap(keys, scratch);
   }
 }
@@ -97,7 +101,11 @@ struct Renderer::Workspace {
   int sh_degree = 0;
   int width_px = 0, height_px = 0, tiles_x = 0, tiles_y = 0;
   size_t drawn = 0, entries = 0;
+  // A place is an index into `projected`: ascending with the splat index, with a gap at the end of each chunk of
+  // kProjectGrain splats. A rank is an index into `sorted`.
+  size_t splat_count = 0;
   std::vector<Projected> projected, sorted;    // sorted: front to back
+  std::vector<size_t> chunk_counts;            // places used in each chunk
   std::vector<uint64_t> keys, scratch;
   std::vector<uint32_t> chunk_tile_counts;     // [chunk, tile], then start positions
   std::vector<std::vector<uint32_t>> chunk_tiles;  // per chunk: the tiles of its ranks, one after the other
@@ -105,9 +113,9 @@ struct Renderer::Workspace {
   std::vector<uint32_t> tile_ranks;            // [entries] grouped by tile, front to back
   std::vector<uint32_t> rank_start;            // [drawn + 1]
   std::vector<uint32_t> rank_entries;          // [entries] positions in tile_ranks, grouped by rank
-  std::vector<uint8_t> shown;                  // [drawn] by place in `projected`: visible in some pixel
-  std::vector<uint32_t> row_of_place;          // [drawn] row among the shown, in ascending splat order, or kHidden
-  std::vector<uint32_t> rank_of_place;         // [drawn]
+  std::vector<uint8_t> shown;                  // by place: visible in some pixel
+  std::vector<uint32_t> row_of_place;          // row among the shown, in ascending splat order, or kHidden
+  std::vector<uint32_t> rank_of_place;
   std::vector<uint64_t> touched;               // [entries] blocks of the tile in which the splat was visible
   std::vector<float> sums;                     // per entry, from the tiles
 
@@ -122,26 +130,40 @@ struct Renderer::Workspace {
   }
   size_t tiles() const { return static_cast<size_t>(tiles_x) * tiles_y; }
 
+  // Calls body(begin, end) in parallel with the places that each chunk uses.
+  template <class Body>
+  void ForEachPlaceRange(size_t n, const Body& body) {
+    ParallelFor(n, kProjectGrain,
+                [&](size_t begin, size_t) { body(begin, begin + chunk_counts[begin / kProjectGrain]); });
+  }
   void Project(const Splats& splats);
   void Bin();
   void OrderRows(std::vector<uint32_t>* shown_idx, std::vector<uint32_t>* hidden_idx);
 };
 
 void Renderer::Workspace::Project(const Splats& splats) {
-  const size_t n = splats.size();
+  const size_t n = splat_count = splats.size();
   Ensure(projected, n);
-  const size_t chunks = (n + kProjectGrain - 1) / kProjectGrain;
-  std::vector<size_t> counts(chunks);
+  chunk_counts.assign((n + kProjectGrain - 1) / kProjectGrain, 0);
   ParallelFor(n, kProjectGrain, [&](size_t begin, size_t end) {
-    counts[begin / kProjectGrain] = ProjectSplats(splats, begin, end, camera, sh_degree, &projected[begin]);
+    chunk_counts[begin / kProjectGrain] = ProjectSplats(splats, begin, end, camera, sh_degree, &projected[begin]);
   });
+  std::vector<size_t> first(chunk_counts.size());
   drawn = 0;
-  for (size_t chunk = 0; chunk < chunks; ++chunk) {
-    const size_t begin = chunk * kProjectGrain;
-    if (drawn != begin) std::copy_n(projected.begin() + begin, counts[chunk], projected.begin() + drawn);
-    drawn += counts[chunk];
+  for (size_t chunk = 0; chunk < first.size(); ++chunk) {
+    first[chunk] = drawn;
+    drawn += chunk_counts[chunk];
   }
-  SortByDepth(projected, drawn, keys, scratch);
+  Ensure(keys, drawn);
+  Ensure(scratch, drawn);
+  // Positive floats order as their bits do; equal depths keep file order, because places ascend with it.
+  ForEachPlaceRange(n, [&](size_t begin, size_t end) {
+    uint64_t* key = keys.data() + first[begin / kProjectGrain];
+    for (size_t place = begin; place < end; ++place) {
+      *key++ = (uint64_t{std::bit_cast<uint32_t>(projected[place].depth)} << 32) | place;
+    }
+  });
+  SortByDepth(drawn, keys, scratch);
   Ensure(sorted, drawn);
   ParallelFor(drawn, kBinGrain, [&](size_t begin, size_t end) {
     for (size_t rank = begin; rank < end; ++rank) sorted[rank] = projected[static_cast<uint32_t>(keys[rank])];
@@ -192,9 +214,9 @@ void Renderer::Workspace::Bin() {
 }
 
 void Renderer::Workspace::OrderRows(std::vector<uint32_t>* shown_idx, std::vector<uint32_t>* hidden_idx) {
-  // `projected` is in ascending splat order and keys[rank] holds the place in it.
-  Ensure(rank_of_place, drawn);
-  Ensure(shown, drawn);
+  Ensure(rank_of_place, splat_count);
+  Ensure(shown, splat_count);
+  Ensure(row_of_place, splat_count);
   ParallelFor(drawn, kBinGrain, [&](size_t begin, size_t end) {
     for (size_t rank = begin; rank < end; ++rank) {
       uint64_t any = 0;
@@ -206,14 +228,15 @@ void Renderer::Workspace::OrderRows(std::vector<uint32_t>* shown_idx, std::vecto
   });
   shown_idx->clear();
   if (hidden_idx) hidden_idx->clear();
-  Ensure(row_of_place, drawn);
-  for (size_t place = 0; place < drawn; ++place) {
-    row_of_place[place] = static_cast<uint32_t>(shown_idx->size());
-    if (shown[place]) {
-      shown_idx->push_back(projected[place].splat_idx);
-    } else {
-      if (hidden_idx) hidden_idx->push_back(projected[place].splat_idx);
-      row_of_place[place] = kHidden;
+  for (size_t chunk = 0; chunk < chunk_counts.size(); ++chunk) {
+    for (size_t place = chunk * kProjectGrain; place < chunk * kProjectGrain + chunk_counts[chunk]; ++place) {
+      if (shown[place]) {
+        row_of_place[place] = static_cast<uint32_t>(shown_idx->size());
+        shown_idx->push_back(projected[place].splat_idx);
+      } else {
+        row_of_place[place] = kHidden;
+        if (hidden_idx) hidden_idx->push_back(projected[place].splat_idx);
+      }
     }
   }
 }
@@ -271,7 +294,7 @@ void Renderer::Backward(const Splats& splats, const Picture& picture, const Pict
   Ensure(gradients->logits, rows);
   Ensure(gradients->sh, 3 * rows * coefficients);
   // In splat order, so that parameters and gradients stream through the cache.
-  ParallelFor(w.drawn, 512, [&](size_t begin, size_t end) {
+  w.ForEachPlaceRange(w.splat_count, [&](size_t begin, size_t end) {
     for (size_t place = begin; place < end; ++place) {
       const size_t row = w.row_of_place[place], rank = w.rank_of_place[place];
       if (row == kHidden) continue;
@@ -303,7 +326,7 @@ void Renderer::SecondMoments(const Picture& picture, Moments* moments) {
   moments->weight.resize(rows);
   moments->weight_squared.resize(rows);
   // In splat order, so that parameters and gradients stream through the cache.
-  ParallelFor(w.drawn, 512, [&](size_t begin, size_t end) {
+  w.ForEachPlaceRange(w.splat_count, [&](size_t begin, size_t end) {
     for (size_t place = begin; place < end; ++place) {
       const size_t row = w.row_of_place[place], rank = w.rank_of_place[place];
       if (row == kHidden) continue;
