@@ -27,9 +27,16 @@ std::string Bytes(uint64_t bytes) {
 Json Number(double value) { return std::isfinite(value) ? Json(value) : Json(nullptr); }
 
 Json BytesJson(const splat::TksBytes& b) {
-  return {{"header", b.header}, {"positions", b.positions}, {"refinement", b.refinement}, {"classes", b.classes},
-          {"tables", b.tables}, {"scales", b.scales},       {"opacity", b.opacity},       {"rotation", b.rotation},
-          {"dc", b.dc},         {"sh", b.sh}};
+  return {{"header", b.header},
+          {"positions", b.positions},
+          {"refinement", b.refinement},
+          {"classes", b.classes},
+          {"tables", b.tables},
+          {"scales", b.scales},
+          {"opacity", b.opacity},
+          {"rotation", b.rotation},
+          {"dc", b.dc},
+          {"sh", b.sh}};
 }
 
 std::string BytesTable(const splat::TksBytes& b) {
@@ -54,7 +61,8 @@ std::string BytesTable(const splat::TksBytes& b) {
 Json ScoresJson(const splat::Scores& scores) {
   Json views = Json::array();
   for (const splat::ViewScore& v : scores.views) {
-    views.push_back({{"view", v.name}, {"held_out", v.held_out}, {"psnr_db", Number(v.psnr_db)}, {"ssim", Number(v.ssim)}});
+    views.push_back(
+        {{"view", v.name}, {"held_out", v.held_out}, {"psnr_db", Number(v.psnr_db)}, {"ssim", Number(v.ssim)}});
   }
   return {{"psnr_db", Number(scores.psnr_db)}, {"ssim", Number(scores.ssim)}, {"views", std::move(views)}};
 }
@@ -66,8 +74,12 @@ std::string JoinNonEmpty(const std::vector<std::string>& words) {
 }
 
 Json BudgetJson(const BudgetReport& budget) {
-  return {{"quantity", budget.quantity}, {"unit", budget.unit},   {"asked", Number(budget.asked)},
-          {"used", budget.used},         {"kept", budget.kept()}, {"proof", budget.proof},
+  return {{"quantity", budget.quantity},
+          {"unit", budget.unit},
+          {"asked", Number(budget.asked)},
+          {"used", budget.used},
+          {"kept", budget.kept()},
+          {"proof", budget.proof},
           {"left_because", budget.left_because}};
 }
 
@@ -86,16 +98,16 @@ void AddFit(const splat::FitReport& fit, Json* document, Fields* fields) {
   (*document)["kept"] = fit.kept;
   (*document)["budget"] = BudgetJson(fit.budget);
   fields->emplace_back("size", BudgetText(fit.budget));
-  fields->emplace_back("splats", fit.kept == fit.total ? fmt::format("{}", fit.kept)
-                                                       : fmt::format("{} of {}", fit.kept, fit.total));
+  fields->emplace_back(
+      "splats", fit.kept == fit.total ? fmt::format("{}", fit.kept) : fmt::format("{} of {}", fit.kept, fit.total));
   if (fit.encode) {
     (*document)["bytes"] = BytesJson(fit.encode->bytes);
     (*document)["allocation"] = {{"gap_to_lp_bound", fit.encode->lp_gap},
                                  {"lambda", fit.encode->lambda},
                                  {"allocation_s", fit.encode->allocation_s},
                                  {"search_s", fit.encode->search_s}};
-    fields->emplace_back("allocation", fmt::format("within {:.1g} % of the best possible (LP bound)",
-                                                   100 * std::max(fit.encode->lp_gap, 1e-12)));
+    fields->emplace_back("allocation",
+                         fmt::format("within {:.1g} % of the LP bound", 100 * std::max(fit.encode->lp_gap, 1e-12)));
   }
   if (!fit.lost.empty()) (*document)["lost"] = fit.lost;
   for (const std::string& word : fit.lost) fields->emplace_back("lost", word);
@@ -108,14 +120,10 @@ std::string ScoreText(const splat::Scores& scores) {
 }  // namespace
 
 void AnswerTrain(const Context& context, const splat::TrainOptions& options, const splat::TrainReport& report) {
-  Json document = {{"capture", options.capture.path},
-                   {"out", options.out},
-                   {"out_bytes", report.out_bytes},
-                   {"training_views", report.training_views},
-                   {"held_out_views", report.held_out_views},
-                   {"iterations", report.iterations},
-                   {"resumed_at", report.resumed_at},
-                   {"max_splats", report.max_splats},
+  Json document = {{"capture", options.capture.path},         {"out", options.out},
+                   {"out_bytes", report.out_bytes},           {"training_views", report.training_views},
+                   {"held_out_views", report.held_out_views}, {"iterations", report.iterations},
+                   {"resumed_at", report.resumed_at},         {"max_splats", report.max_splats},
                    {"final_loss", Number(report.final_loss)}};
   Fields fields = {{"written", options.out.string()}};
   AddFit(report.fit, &document, &fields);
@@ -163,9 +171,9 @@ void AnswerCompress(const Context& context, const splat::CompressOptions& option
   AddFit(report.fit, &document, &fields);
   if (report.finetune_iterations > 0) {
     document["finetune"] = {{"iterations", report.finetune_iterations}, {"kept", report.finetune_kept}};
-    fields.emplace_back("fine-tuned", fmt::format("{} iterations in {:.0f} s{}", report.finetune_iterations,
-                                                  report.finetune_s,
-                                                  report.finetune_kept ? "" : "; it did not help and was left out"));
+    fields.emplace_back("fine-tuned",
+                        fmt::format("{} iterations in {:.0f} s{}", report.finetune_iterations, report.finetune_s,
+                                    report.finetune_kept ? "" : "; it did not help and was left out"));
   }
   if (report.before && report.after) {
     document["before"] = ScoresJson(*report.before);
@@ -288,12 +296,9 @@ void AnswerRender(const Context& context, const splat::RenderViewsOptions& optio
   Json files = Json::array();
   for (const auto& file : report.files) files.push_back(file);
   const double per_s = static_cast<double>(report.pictures) / report.render_s;
-  const Json document = {{"file", options.file},
-                         {"out", options.out},
-                         {"pictures", report.pictures},
-                         {"width_px", report.width_px},
-                         {"height_px", report.height_px},
-                         {"rendered_per_s", Number(per_s)},
+  const Json document = {{"file", options.file},          {"out", options.out},
+                         {"pictures", report.pictures},   {"width_px", report.width_px},
+                         {"height_px", report.height_px}, {"rendered_per_s", Number(per_s)},
                          {"files", std::move(files)}};
   PrintAnswer(context, document,
               FormatFields({{"written", options.out.string()},

@@ -24,9 +24,8 @@ namespace {
 template <class Options>
 void OnChosen(CLI::App* verb, Context& context, const std::shared_ptr<Options>& options,
               int (*run)(Options&, const Context&)) {
-  verb->callback([options, run, &context] {
-    context.verb = [options, run, &context] { return run(*options, context); };
-  });
+  verb->callback(
+      [options, run, &context] { context.verb = [options, run, &context] { return run(*options, context); }; });
 }
 
 void AddBackground(CLI::App* verb, std::array<float, 3>* background) {
@@ -61,7 +60,8 @@ CLI::Option* AddBytes(CLI::App* verb, const std::string& name, Size* bytes, cons
 
 // The options of every verb that reads a capture, but its path.
 void AddCaptureOptions(CLI::App* verb, splat::CaptureOptions* capture) {
-  verb->add_option("--downscale", capture->downscale, "Use pictures this many times smaller; 0 = to at most 1 megapixel")
+  verb->add_option("--downscale", capture->downscale,
+                   "Use pictures this many times smaller; 0 = to at most 1 megapixel")
       ->type_name("K")
       ->check(CLI::Range(0, 1024));
   verb->add_option("--held-out-every", capture->held_out_every,
@@ -83,7 +83,8 @@ void AddTrain(CLI::App& group, Context& context) {
   CLI::App* verb = group.add_subcommand("train", "Train a scene from posed photographs, then meet a byte budget");
   verb->add_option("CAPTURE", options->capture.path, "A COLMAP folder, a transforms.json or the folder of one")
       ->required();
-  verb->add_option("--out", options->out, "The file; its suffix names the format (.tks .ply .compressed.ply .spz .splat)")
+  verb->add_option("--out", options->out,
+                   "The file; its suffix names the format (.tks .ply .compressed.ply .spz .splat)")
       ->type_name("FILE")
       ->required();
   AddBytes(verb, "--max-bytes", &options->max_bytes, "The file never has more bytes (4MB, 512KiB, 300000)");

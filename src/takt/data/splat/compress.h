@@ -36,11 +36,11 @@ struct CompressReport {
   FitReport fit;
   size_t scoring_views = 0;
   long finetune_iterations = 0;
-  bool finetune_kept = false;     // false where the file without fine-tuning was the better one
-  std::optional<Scores> before;   // with a capture that holds out views: the input on them
-  std::optional<Scores> after;    // and the written file
-  double psnr_to_input_db = 0;    // without: pictures of the file against pictures of the input; NaN otherwise
-  std::filesystem::path scores;   // the cache for Retarget; empty where none was written
+  bool finetune_kept = false;    // false where the file without fine-tuning was the better one
+  std::optional<Scores> before;  // with a capture that holds out views: the input on them
+  std::optional<Scores> after;   // and the written file
+  double psnr_to_input_db = 0;   // without: pictures of the file against pictures of the input; NaN otherwise
+  std::filesystem::path scores;  // the cache for Retarget; empty where none was written
   double score_s = 0, encode_s = 0, finetune_s = 0;
 };
 

@@ -42,8 +42,7 @@ std::vector<size_t> Spread(std::span<const size_t> views, size_t count) {
 }
 
 Scores ScoreViews(const Splats& splats, const capture::Capture& capture, capture::ViewSource& source,
-                  std::span<const size_t> views, const std::array<float, 3>& background,
-                  const ProgressSink& progress) {
+                  std::span<const size_t> views, const std::array<float, 3>& background, const ProgressSink& progress) {
   Scores scores;
   Renderer renderer;
   Picture rendered;

@@ -88,8 +88,8 @@ Splats Select(const Splats& splats, const std::vector<uint32_t>& kept) {
 std::vector<uint8_t> FitTks(const RetargetCache& cache, std::optional<uint64_t> max_bytes, FitReport* report) {
   *report = {};
   EncodeReport encode;
-  std::vector<uint8_t> bytes = EncodeTks(
-      cache, {.max_bytes = max_bytes.value_or(kUnlimitedBytes), .keep_all = !max_bytes.has_value()}, &encode);
+  std::vector<uint8_t> bytes =
+      EncodeTks(cache, {.max_bytes = max_bytes.value_or(kUnlimitedBytes), .keep_all = !max_bytes.has_value()}, &encode);
   report->total = encode.total, report->kept = encode.kept;
   report->budget = MakeBudget(max_bytes, bytes.size(), encode.budget.left_because);
   report->encode = std::move(encode);

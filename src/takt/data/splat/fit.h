@@ -26,9 +26,9 @@ struct FitReport {
 // Errors and cost: as EncodeTks with a cache: a fraction of a second.
 std::vector<uint8_t> FitTks(const RetargetCache& cache, std::optional<uint64_t> max_bytes, FitReport* report);
 
-// The same in a format of other programs. Its precision is fixed, so the splats whose removal costs most are kept, as many
-// as fit: found by encoding, so that the size is the file's.
-// Errors: infeasible_budget naming the smallest size of a file; as EncodeScene; cancelled. Cost: about ten encodings.
+// The same in a format of other programs. Its precision is fixed, so the splats whose removal costs most are kept, as
+// many as fit: found by encoding, so that the size is the file's. Errors: infeasible_budget naming the smallest size of
+// a file; as EncodeScene; cancelled. Cost: about ten encodings.
 std::vector<uint8_t> FitForeign(const Splats& splats, const Sensitivity& sensitivity, Format format,
                                 std::optional<uint64_t> max_bytes, FitReport* report);
 

@@ -12,9 +12,9 @@ namespace takt::splat {
 struct InfoReport {
   std::filesystem::path path;
   SceneReport scene;
-  std::array<float, 3> lower_in_world{}, upper_in_world{};              // bounds of the means
-  std::array<float, 3> lower_90_in_world{}, upper_90_in_world{};        // 5 % and 95 % quantiles along each axis
-  float median_scale = 0;                                               // of all standard deviations [world units]
+  std::array<float, 3> lower_in_world{}, upper_in_world{};        // bounds of the means
+  std::array<float, 3> lower_90_in_world{}, upper_90_in_world{};  // 5 % and 95 % quantiles along each axis
+  float median_scale = 0;                                         // of all standard deviations [world units]
   float median_opacity = 0;
 };
 

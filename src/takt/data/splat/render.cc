@@ -82,7 +82,8 @@ std::vector<NamedCamera> CaptureCameras(const RenderViewsOptions& options, const
     if (!options.view.empty() && view.name != options.view) continue;
     // The names of a capture may hold folders and suffixes.
     std::string name = std::filesystem::path(view.name).replace_extension().string();
-    std::replace_if(name.begin(), name.end(), [](char c) { return c == '/' || c == '\\'; }, '_');
+    std::replace_if(
+        name.begin(), name.end(), [](char c) { return c == '/' || c == '\\'; }, '_');
     cameras.push_back({name, view.camera});
     Resize(options, &cameras.back().camera);
   }
@@ -121,7 +122,8 @@ Vec3 CommonTarget(const std::vector<capture::Camera>& cameras) {
   return {Dot(b, Cross(c1, c2)) / det, Dot(c0, Cross(b, c2)) / det, Dot(c0, Cross(c1, b)) / det};
 }
 
-// The circle that the cameras of a capture walked on the whole: at their mean distance and height about what they look at.
+// The circle that the cameras of a capture walked on the whole: at their mean distance and height about what they look
+// at.
 std::vector<capture::Camera> OrbitOfCapture(const capture::Capture& capture, int count, int width_px, int height_px) {
   std::vector<capture::Camera> cameras;
   Vec3 up = {0, 0, 0};

@@ -24,10 +24,14 @@ std::string LowerCase(std::string text) {
 
 SceneFormat FromForeign(Format format) {
   switch (format) {
-    case Format::kPly: return SceneFormat::kPly;
-    case Format::kSplat: return SceneFormat::kSplat;
-    case Format::kSpz: return SceneFormat::kSpz;
-    case Format::kCompressedPly: return SceneFormat::kCompressedPly;
+    case Format::kPly:
+      return SceneFormat::kPly;
+    case Format::kSplat:
+      return SceneFormat::kSplat;
+    case Format::kSpz:
+      return SceneFormat::kSpz;
+    case Format::kCompressedPly:
+      return SceneFormat::kCompressedPly;
   }
   throw Error(ErrorCode::kInternal, "format", "is none of the enumerators");
 }
@@ -75,11 +79,16 @@ SceneFormat SceneFormatFromPath(const std::filesystem::path& path) {
 
 Format ForeignFormat(SceneFormat format) {
   switch (format) {
-    case SceneFormat::kPly: return Format::kPly;
-    case SceneFormat::kSplat: return Format::kSplat;
-    case SceneFormat::kSpz: return Format::kSpz;
-    case SceneFormat::kCompressedPly: return Format::kCompressedPly;
-    case SceneFormat::kTks: break;
+    case SceneFormat::kPly:
+      return Format::kPly;
+    case SceneFormat::kSplat:
+      return Format::kSplat;
+    case SceneFormat::kSpz:
+      return Format::kSpz;
+    case SceneFormat::kCompressedPly:
+      return Format::kCompressedPly;
+    case SceneFormat::kTks:
+      break;
   }
   throw Error(ErrorCode::kInternal, "format", "is not one of other programs");
 }

@@ -30,9 +30,9 @@ inline constexpr uint64_t kUnlimitedBytes = uint64_t{1} << 40;
 
 struct SceneReport {
   SceneFormat format = SceneFormat::kPly;
-  ReadReport read;              // kTks: file_bytes, splats, sh_degree, version = major
-  std::optional<TksInfo> tks;   // of a .tks file
-  std::string axes_note;        // how the axes were turned; empty where they were not
+  ReadReport read;             // kTks: file_bytes, splats, sh_degree, version = major
+  std::optional<TksInfo> tks;  // of a .tks file
+  std::string axes_note;       // how the axes were turned; empty where they were not
 };
 
 // Reads a splat file of any format, by content. In memory axes are always those of .ply (x right, y down, z forward:

@@ -12,7 +12,8 @@
 
 namespace takt::splat {
 
-// Cameras that stand in for a capture where there is none: for scoring, and others, between them, for judging the result.
+// Cameras that stand in for a capture where there is none: for scoring, and others, between them, for judging the
+// result.
 std::vector<capture::Camera> ScoringCameras(const Splats& splats);
 std::vector<capture::Camera> JudgingCameras(const Splats& splats);
 

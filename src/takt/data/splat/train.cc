@@ -44,9 +44,7 @@ class Stopwatch {
 };
 
 void CheckOptions(const TrainOptions& options) {
-  const auto fail = [](const char* option, const char* message) {
-    throw Error(ErrorCode::kBadInput, option, message);
-  };
+  const auto fail = [](const char* option, const char* message) { throw Error(ErrorCode::kBadInput, option, message); };
   if (options.max_bytes && *options.max_bytes == 0) fail("--max-bytes", "must be at least one byte");
   if (options.iterations < 0) fail("--iterations", "must not be negative");
   if (!(options.minutes >= 0) || std::isinf(options.minutes)) fail("--minutes", "must be a number, and not negative");
@@ -107,21 +105,15 @@ void ReportProgress(const ProgressSink& progress, const TrainConfig& config, con
   }
 }
 
-// Runs the schedule to its end. Saves checkpoints, the last one at the end; throws cancelled after saving one.
-void RunSchedule(const TrainOptions& options, const TrainConfig& config, const capture::Capture& capture,
-                 capture::ViewSource& source, Trainer& trainer, TrainReport* report) {
-  const std::filesystem::path checkpoint = CheckpointPath(options.out);
+// Runs the schedule to its end and saves checkpoints. Errors: cancelled, from between two steps.
+void RunSteps(const TrainOptions& options, const TrainConfig& config, const capture::Capture& capture,
+              capture::ViewSource& source, Trainer& trainer, TrainReport* report) {
   const std::vector<size_t> held_out = HeldOutViews(capture);
   const std::vector<size_t> curve_views = Spread(held_out, kCurveViews);
   double loss = kNaN, next_point = trainer.fraction(), next_psnr = trainer.fraction() + 1.0 / kCurvePsnrPoints;
   auto saved = std::chrono::steady_clock::now();
   while (!trainer.done()) {
-    if (InterruptRequested()) {
-      trainer.SaveCheckpoint(checkpoint);
-      throw Error(ErrorCode::kCancelled, options.out.string(),
-                  fmt::format("interrupted at iteration {}; {} has it all", trainer.iteration(), checkpoint.string()),
-                  "repeat the command with --resume to go on");
-    }
+    ThrowIfInterrupted();
     const double newest = trainer.Step();
     loss = std::isnan(loss) ? newest : loss + kLossSmoothing * (newest - loss);
     ReportProgress(options.progress, config, trainer, loss);
@@ -130,18 +122,31 @@ void RunSchedule(const TrainOptions& options, const TrainConfig& config, const c
       CurvePoint point = {trainer.iteration(), trainer.elapsed_s(), trainer.splats().size(), loss, kNaN};
       if (!curve_views.empty() && (trainer.fraction() >= next_psnr || trainer.done())) {
         next_psnr = trainer.fraction() + 1.0 / kCurvePsnrPoints;
-        point.psnr_db =
-            ScoreViews(trainer.splats(), capture, source, curve_views, options.capture.background).psnr_db;
+        point.psnr_db = ScoreViews(trainer.splats(), capture, source, curve_views, options.capture.background).psnr_db;
       }
       report->curve.push_back(point);
     }
     const auto now = std::chrono::steady_clock::now();
     if (std::chrono::duration<double>(now - saved).count() >= options.checkpoint_every_s) {
-      trainer.SaveCheckpoint(checkpoint);
+      trainer.SaveCheckpoint(CheckpointPath(options.out));
       saved = now;
     }
   }
   report->final_loss = loss;
+}
+
+void RunSchedule(const TrainOptions& options, const TrainConfig& config, const capture::Capture& capture,
+                 capture::ViewSource& source, Trainer& trainer, TrainReport* report) {
+  const std::filesystem::path checkpoint = CheckpointPath(options.out);
+  try {
+    RunSteps(options, config, capture, source, trainer, report);
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::kCancelled || !InterruptRequested()) throw;
+    trainer.SaveCheckpoint(checkpoint);
+    throw Error(ErrorCode::kCancelled, options.out.string(),
+                fmt::format("interrupted at iteration {}; {} has it all", trainer.iteration(), checkpoint.string()),
+                "repeat the command with --resume to go on");
+  }
   // What follows takes a while too; interrupted there, nothing of the training is lost.
   trainer.SaveCheckpoint(checkpoint);
 }
@@ -165,16 +170,17 @@ void MeasureRates(const TrainOptions& options, const RetargetCache& tks, const c
       const Splats decoded = DecodeTks(bytes, "rate curve");
       const double psnr = ScoreViews(decoded, capture, source, views, options.capture.background).psnr_db;
       report->rates.push_back({bytes.size(), fit.kept, psnr});
-      if (bytes.size() < budget * 9 / 10) break;  // every splat at full precision: more bytes change nothing
+      if (factor >= 1 && bytes.size() < budget * 9 / 10) break;  // full precision: more bytes change nothing
     } catch (const Error& error) {
       if (error.code() != ErrorCode::kInfeasibleBudget) throw;
     }
   }
-  if (options.progress) options.progress({"rate curve", std::size(kRateFactors), std::size(kRateFactors), "budgets", ""});
+  if (options.progress)
+    options.progress({"rate curve", std::size(kRateFactors), std::size(kRateFactors), "budgets", ""});
 }
 
-std::filesystem::path RecordRun(const TrainOptions& options, const TrainConfig& config,
-                                const capture::Capture& capture, const TrainReport& report) {
+std::filesystem::path RecordRun(const TrainOptions& options, const TrainConfig& config, const capture::Capture& capture,
+                                const TrainReport& report) {
   Manifest manifest;
   manifest.kind = "splat.train";
   manifest.version = TAKT_VERSION;
@@ -261,8 +267,8 @@ TrainReport Train(const TrainOptions& options) {
   const TrainConfig config = MakeConfig(options);
   report.max_splats = config.max_splats;
   // A checkpoint brings its own splats.
-  Trainer trainer = options.resume ? Trainer(capture, source, config, NoSplats(config.sh_degree))
-                                   : Trainer(capture, source, config);
+  Trainer trainer =
+      options.resume ? Trainer(capture, source, config, NoSplats(config.sh_degree)) : Trainer(capture, source, config);
   if (options.resume) Resume(CheckpointPath(options.out), &trainer);
   report.resumed_at = trainer.iteration();
   RunSchedule(options, config, capture, source, trainer, &report);

@@ -16,16 +16,16 @@ namespace takt::splat {
 
 struct TrainOptions {
   CaptureOptions capture;
-  std::filesystem::path out;            // the suffix names the format
-  std::optional<uint64_t> max_bytes;    // the file is never larger
-  size_t max_splats = 0;                // hard cap during training; 0: DefaultMaxSplats(max_bytes)
-  long iterations = 0;                  // 0: 7,000, or 30,000 where `minutes` ends the training
-  double minutes = 0;                   // > 0: train for so long at most
+  std::filesystem::path out;          // the suffix names the format
+  std::optional<uint64_t> max_bytes;  // the file is never larger
+  size_t max_splats = 0;              // hard cap during training; 0: DefaultMaxSplats(max_bytes)
+  long iterations = 0;                // 0: 7,000, or 30,000 where `minutes` ends the training
+  double minutes = 0;                 // > 0: train for so long at most
   int sh_degree = 3;
   uint64_t seed = 0;
-  bool resume = false;                  // go on from CheckpointPath(out)
+  bool resume = false;  // go on from CheckpointPath(out)
   double checkpoint_every_s = 60;
-  std::filesystem::path report;         // an .html file, or a folder for report.html; empty: none
+  std::filesystem::path report;  // an .html file, or a folder for report.html; empty: none
   ProgressSink progress;
 };
 
@@ -45,19 +45,19 @@ struct RatePoint {
 };
 
 struct TrainReport {
-  std::string source;              // of the capture: "colmap", "transforms", "blender"
+  std::string source;  // of the capture: "colmap", "transforms", "blender"
   size_t training_views = 0, held_out_views = 0;
   std::vector<std::string> warnings;  // of the capture
   SceneFormat out_format = SceneFormat::kTks;
   uint64_t out_bytes = 0;
   long iterations = 0, resumed_at = 0;
   size_t max_splats = 0;
-  double final_loss = 0;           // smoothed
+  double final_loss = 0;  // smoothed
   FitReport fit;
-  Scores trained;                  // held-out views, before the file is written: full precision, every splat
-  Scores written;                  // held-out views, from the bytes of the file
+  Scores trained;  // held-out views, before the file is written: full precision, every splat
+  Scores written;  // held-out views, from the bytes of the file
   std::vector<CurvePoint> curve;
-  std::vector<RatePoint> rates;    // with a report, for .tks
+  std::vector<RatePoint> rates;         // with a report, for .tks
   std::vector<std::string> rate_views;  // where they were measured
   double train_s = 0, score_s = 0, encode_s = 0, evaluate_s = 0;
   std::filesystem::path scores;    // the cache for Retarget; empty where none was written

@@ -95,19 +95,18 @@ void AddPictures(const TrainOptions& options, const std::vector<Shown>& shown, c
       return ToImage8(Downscale(ToImageF(ErrorMap(picture, truth, kErrorGain)), factor));
     };
     if (first) {
-      page->Compare({small(truth), "photograph", "photograph"}, {small(after), "the file", "rendered from the file"},
-                    fmt::format("Move the handle: the photograph on the left, the same view rendered from the file on the "
-                                "right. Training {} this photograph.",
-                                view.score.held_out ? "never saw" : "has seen"));
+      page->Compare(
+          {small(truth), "photograph", "photograph"}, {small(after), "the file", "rendered from the file"},
+          fmt::format("Move the handle: the photograph on the left, the same view rendered from the file on the "
+                      "right. Training {} this photograph.",
+                      view.score.held_out ? "never saw" : "has seen"));
       first = false;
     }
     page->Pictures({{small(truth), "photograph", ""},
                     {small(before), fmt::format("before the budget, {:.2f} dB", view.trained_psnr_db), ""},
                     {small(after), fmt::format("the file, {:.2f} dB", view.score.psnr_db), ""},
-                    {small_error(after), fmt::format("error of the file x {:.0f}", kErrorGain), ""}},
-                   fmt::format("{}: PSNR {:.2f} dB, SSIM {:.3f}. In the error picture black is no error, and white is an "
-                               "error of {:.0f} % of full brightness or more.",
-                               view.title, view.score.psnr_db, view.score.ssim, 100 / kErrorGain));
+                    {small_error(after), fmt::format("error of the file, {:.0f} times", kErrorGain), ""}},
+                   fmt::format("{}: PSNR {:.2f} dB, SSIM {:.3f}", view.title, view.score.psnr_db, view.score.ssim));
   }
 }
 
@@ -125,14 +124,16 @@ void AddTiles(const TrainReport& report, Report* page) {
   if (!report.written.views.empty()) {
     const double loss_db = report.trained.psnr_db - report.written.psnr_db;
     tiles.push_back({"PSNR, held-out views", fmt::format("{:.2f} dB", report.written.psnr_db),
-                     fmt::format("{:.2f} dB before the budget; it cost {:.2f} dB", report.trained.psnr_db, loss_db),
+                     fmt::format("{:.2f} dB before; the budget cost {:.2f} dB", report.trained.psnr_db,
+                                 loss_db > 0.005 ? loss_db : 0.0),
                      TileState::kPlain});
     tiles.push_back({"SSIM, held-out views", fmt::format("{:.3f}", report.written.ssim),
                      fmt::format("{:.3f} before the budget", report.trained.ssim), TileState::kPlain});
   }
-  tiles.push_back({"Splats in the file", Count(report.fit.kept),
-                   report.fit.kept < report.fit.total ? fmt::format("chosen from {}", Count(report.fit.total)) : "all of them",
-                   TileState::kPlain});
+  tiles.push_back(
+      {"Splats in the file", Count(report.fit.kept),
+       report.fit.kept < report.fit.total ? fmt::format("chosen from {}", Count(report.fit.total)) : "all of them",
+       TileState::kPlain});
   tiles.push_back({"Training", Duration(report.train_s), fmt::format("{} iterations", Count(report.iterations)),
                    TileState::kPlain});
   page->Tiles(tiles);
@@ -160,10 +161,11 @@ void AddRates(const TrainReport& report, Report* page) {
   page->Plot(plot);
   std::string names;
   for (const std::string& name : report.rate_views) names += (names.empty() ? "" : ", ") + name;
-  page->Paragraph(fmt::format(
-      "Every point is a real file, encoded from the scores of this run and decoded again; PSNR is the mean over {} held-out "
-      "view{}: {}. takt splat retarget writes any of them in a second.",
-      report.rate_views.size(), report.rate_views.size() == 1 ? "" : "s", names));
+  page->Paragraph(
+      fmt::format("Every point is a real file, encoded from the scores of this run and decoded again; PSNR is the mean "
+                  "over {} held-out "
+                  "view{}: {}. takt splat retarget writes any of them in a second.",
+                  report.rate_views.size(), report.rate_views.size() == 1 ? "" : "s", names));
 }
 
 void AddBytes(const TrainReport& report, Report* page) {
@@ -189,9 +191,10 @@ void AddBytes(const TrainReport& report, Report* page) {
   page->Plot(chart);
   const EncodeReport& encode = *report.fit.encode;
   page->Paragraph(fmt::format(
-      "{} splats take {:.1f} bytes each. Which splats stay, and how finely each of their properties is written, was chosen "
-      "together for the least error in the training pictures. The choice is within {:.4f} % of the best that any choice "
-      "could reach at this size.",
+      "{} splats take {:.1f} bytes each. Which splats stay, and how finely each of their properties is written, was "
+      "chosen "
+      "together for the least error in the training pictures. The bits of the last step are within {:.4f} % of a bound "
+      "that no choice of them can beat.",
       Count(encode.kept), static_cast<double>(report.out_bytes) / static_cast<double>(std::max<size_t>(1, encode.kept)),
       100 * encode.lp_gap));
 }
@@ -218,9 +221,10 @@ void AddCurve(const TrainReport& report, Report* page) {
   };
   if (psnr.x.size() > 1) {
     plot("Quality on held-out views", "PSNR [dB]", psnr);
-    page->Paragraph(fmt::format("Measured on {} held-out views while training ran; the pictures that are trained on are "
-                                "small at first, which shows as steps.",
-                                std::min<size_t>(3, report.held_out_views)));
+    page->Paragraph(
+        fmt::format("Measured on {} held-out views while training ran; the pictures that are trained on are "
+                    "small at first, which shows as steps.",
+                    std::min<size_t>(3, report.held_out_views)));
   }
   plot("Loss", "loss, smoothed", loss);
   plot("Splats", "splats [thousands]", splats);
@@ -234,7 +238,8 @@ void AddViews(const TrainReport& report, Report* page) {
   if (report.written.views.empty()) return;
   page->Section("Every held-out view");
   ReportTable table;
-  table.columns = {{"view", false}, {"PSNR before [dB]", true}, {"PSNR of the file [dB]", true}, {"SSIM of the file", true}};
+  table.columns = {
+      {"view", false}, {"PSNR before [dB]", true}, {"PSNR of the file [dB]", true}, {"SSIM of the file", true}};
   for (size_t i = 0; i < report.written.views.size(); ++i) {
     const ViewScore& v = report.written.views[i];
     table.rows.push_back({v.name, fmt::format("{:.2f}", report.trained.views[i].psnr_db),
@@ -250,17 +255,23 @@ void AddMaking(const TrainOptions& options, const TrainReport& report, const cap
   const capture::Camera& camera = capture.views.front().camera;
   ReportTable facts;
   facts.columns = {{"step", false}, {"what happened", false}, {"took", true}};
-  facts.rows = {
-      {"capture", fmt::format("{} photographs, the first of them {} x {} px: {} to train on, {} held out to measure",
-                              capture.views.size(), camera.width_px, camera.height_px, report.training_views,
-                              report.held_out_views), "-"},
-      {"train", fmt::format("{} iterations, at most {} splats, final loss {:.4f}", Count(report.iterations),
-                            Count(report.max_splats), report.final_loss), Duration(report.train_s)},
-      {"score", fmt::format("what the pictures lose by an error in each number of each splat, over {} views",
-                            report.training_views), Duration(report.score_s)},
-      {"encode", fmt::format("{} bytes, {} splats", Count(report.out_bytes), Count(report.fit.kept)),
-       Duration(report.encode_s)},
-      {"evaluate", fmt::format("{} held-out views, before and after", report.held_out_views), Duration(report.evaluate_s)}};
+  facts.rows = {{"capture",
+                 fmt::format("{} photographs, the first of them {} x {} px: {} to train on, {} held out to measure",
+                             capture.views.size(), camera.width_px, camera.height_px, report.training_views,
+                             report.held_out_views),
+                 "-"},
+                {"train",
+                 fmt::format("{} iterations, at most {} splats, final loss {:.4f}", Count(report.iterations),
+                             Count(report.max_splats), report.final_loss),
+                 Duration(report.train_s)},
+                {"score",
+                 fmt::format("what the pictures lose by an error in each number of each splat, over {} views",
+                             report.training_views),
+                 Duration(report.score_s)},
+                {"encode", fmt::format("{} bytes, {} splats", Count(report.out_bytes), Count(report.fit.kept)),
+                 Duration(report.encode_s)},
+                {"evaluate", fmt::format("{} held-out views, before and after", report.held_out_views),
+                 Duration(report.evaluate_s)}};
   page->Table(facts);
   for (const std::string& warning : report.warnings) page->Paragraph("About the capture: " + warning);
   for (const std::string& lost : report.fit.lost) page->Paragraph("Not in the file: " + lost);
@@ -273,26 +284,28 @@ void AddMaking(const TrainOptions& options, const TrainReport& report, const cap
   page->Paragraph("What can be done with the file:");
   page->Code(next);
 
-  nlohmann::ordered_json values = {{"capture", CaptureName(options)},
-                                   {"out", file},
-                                   {"max_bytes", options.max_bytes ? nlohmann::ordered_json(*options.max_bytes) : nullptr},
-                                   {"max_splats", report.max_splats},
-                                   {"iterations", options.iterations},
-                                   {"minutes", options.minutes},
-                                   {"sh_degree", options.sh_degree},
-                                   {"seed", options.seed},
-                                   {"downscale", options.capture.downscale},
-                                   {"held_out_every", options.capture.held_out_every},
-                                   {"max_ram_bytes", options.capture.max_ram_bytes},
-                                   {"background", options.capture.background}};
+  nlohmann::ordered_json values = {
+      {"capture", CaptureName(options)},
+      {"out", file},
+      {"max_bytes", options.max_bytes ? nlohmann::ordered_json(*options.max_bytes) : nullptr},
+      {"max_splats", report.max_splats},
+      {"iterations", options.iterations},
+      {"minutes", options.minutes},
+      {"sh_degree", options.sh_degree},
+      {"seed", options.seed},
+      {"downscale", options.capture.downscale},
+      {"held_out_every", options.capture.held_out_every},
+      {"max_ram_bytes", options.capture.max_ram_bytes},
+      {"background", options.capture.background}};
   page->Details("Options", values.dump(2));
   if (const auto& e = report.fit.encode) {
-    page->Details("Figures of the encoder",
-                  fmt::format("octree depth          {}\npredicted bytes       {}\ncoding error (mse)    {:.3e}\n"
-                              "removal error (mse)   {:.3e}\nlambda (mse/bit)      {:.3e}\ngap to the LP bound   {:.2e}\n"
-                              "search                {:.2f} s\nallocation            {:.3f} s\nwriting               {:.2f} s",
-                              e->octree_depth, e->predicted_bytes, e->coding_mse, e->removal_mse, e->lambda, e->lp_gap,
-                              e->search_s, e->allocation_s, e->write_s));
+    page->Details(
+        "Figures of the encoder",
+        fmt::format("octree depth          {}\npredicted bytes       {}\ncoding error (mse)    {:.3e}\n"
+                    "removal error (mse)   {:.3e}\nlambda (mse/bit)      {:.3e}\ngap to the LP bound   {:.2e}\n"
+                    "search                {:.2f} s\nallocation            {:.3f} s\nwriting               {:.2f} s",
+                    e->octree_depth, e->predicted_bytes, e->coding_mse, e->removal_mse, e->lambda, e->lp_gap,
+                    e->search_s, e->allocation_s, e->write_s));
   }
 }
 
@@ -307,7 +320,8 @@ Image8 ErrorMap(const Picture& a, const Picture& b, double gain) {
     for (size_t i = begin; i < end; ++i) {
       double error = 0;
       for (int c = 0; c < 3; ++c) {
-        error += std::abs(std::clamp(double{a.plane(c)[i]}, 0.0, 1.0) - std::clamp(double{b.plane(c)[i]}, 0.0, 1.0)) / 3;
+        error +=
+            std::abs(std::clamp(double{a.plane(c)[i]}, 0.0, 1.0) - std::clamp(double{b.plane(c)[i]}, 0.0, 1.0)) / 3;
       }
       const double at = std::clamp(gain * error, 0.0, 1.0) * (kRamp.size() - 1);
       const size_t k = std::min(static_cast<size_t>(at), kRamp.size() - 2);
@@ -335,13 +349,20 @@ void WriteTrainReport(const TrainOptions& options, const TrainReport& report, co
   Report page(fmt::format("{} in {}", name, FormatBytes(report.out_bytes)), summary);
   page.SetKicker("takt splat train");
   page.SetFooter(
-      "Splats are small coloured ellipsoids; thousands of them, drawn one over the other, give the picture of the scene from any "
-      "place. PSNR and SSIM say how near a picture comes to the photograph: higher is better; above 30 dB the eye must look for "
+      "Splats are small coloured ellipsoids; thousands of them, drawn one over the other, give the picture of the "
+      "scene from any "
+      "place. PSNR and SSIM say how near a picture comes to the photograph: higher is better; above 30 dB the eye must "
+      "look for "
       "the difference.");
   AddTiles(report, &page);
   page.Section("The budget");
   page.Budgets({report.fit.budget});
   page.Section(report.written.views.empty() ? "Training views" : "Views that training never saw");
+  page.Paragraph(fmt::format(
+      "Each row shows a photograph, the same view rendered from the splats before and after they were fitted to the "
+      "budget, "
+      "and how far the file is off: black is no error, white an error of {:.0f} % of full brightness or more.",
+      100 / kErrorGain));
   const std::vector<Shown> shown = ChooseViews(options, report, capture, source, trained, written);
   AddPictures(options, shown, capture, source, trained, written, &page);
   AddRates(report, &page);

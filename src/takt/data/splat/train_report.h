@@ -11,8 +11,9 @@
 namespace takt::splat {
 
 // Writes report.report, one self-contained page about a training: held-out pictures before and after the budget, what
-// other budgets would give, where the bytes went, how the loss fell. `trained` are the splats before they were fitted to
-// the budget, `written` those of the file. Errors: as ViewSource::Get; io. Cost: six renderings and the encoding of pictures.
+// other budgets would give, where the bytes went, how the loss fell. `trained` are the splats before they were fitted
+// to the budget, `written` those of the file. Errors: as ViewSource::Get; io. Cost: six renderings and the encoding of
+// pictures.
 void WriteTrainReport(const TrainOptions& options, const TrainReport& report, const capture::Capture& capture,
                       capture::ViewSource& source, const Splats& trained, const Splats& written);
 
