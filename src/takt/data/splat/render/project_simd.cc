@@ -30,7 +30,7 @@ struct Inputs {
 struct Outputs {
   alignas(64) float mean_x[kMaxLanes], mean_y[kMaxLanes], depth[kMaxLanes];
   alignas(64) float a[kMaxLanes], b[kMaxLanes], c[kMaxLanes], log2_opacity[kMaxLanes];
-  alignas(64) float extent_x[kMaxLanes], extent_y[kMaxLanes], visible[kMaxLanes];
+  alignas(64) float extent_x[kMaxLanes], extent_y[kMaxLanes], curvature[kMaxLanes], visible[kMaxLanes];
 };
 
 HWY_INLINE V Dot3(V a0, V b0, V a1, V b1, V a2, V b2) {
@@ -118,6 +118,7 @@ HWY_INLINE bool ProjectVector(const Inputs& in, const ProjectionCamera& camera, 
   hn::Store(hn::Mul(set(0.5f), hn::Mul(yy2, scale)), d, out->a);
   hn::Store(hn::Neg(hn::Mul(cov_xy, scale)), d, out->b);
   hn::Store(hn::Mul(set(0.5f), hn::Mul(xx2, scale)), d, out->c);
+  hn::Store(hn::Mul(scale, set(kLog2E)), d, out->curvature);
   hn::Store(log2_opacity, d, out->log2_opacity);
   hn::Store(extent_x, d, out->extent_x);
   hn::Store(extent_y, d, out->extent_y);
@@ -185,6 +186,7 @@ size_t ProjectSplatsImpl(const Splats& splats, size_t begin, size_t end, const P
       p.a = result.a[k], p.b = result.b[k], p.c = result.c[k];
       p.log2_opacity = result.log2_opacity[k];
       p.extent_x = result.extent_x[k], p.extent_y = result.extent_y[k];
+      p.curvature = result.curvature[k];
       p.splat_idx = static_cast<uint32_t>(i + k);
       Colour(splats, i + k, camera, sh_degree, p.color);
     }

@@ -21,7 +21,8 @@ struct alignas(64) Projected {
   float extent_x, extent_y;  // half sizes of the box in which alpha >= 1/255 [px]
   float depth;             // z in the camera [world units]
   uint32_t splat_idx;
-  float padding[3];
+  float curvature;         // 4 a c - b^2, from the covariance: the difference itself would cancel
+  float padding[2];
 };
 static_assert(sizeof(Projected) == 64);
 

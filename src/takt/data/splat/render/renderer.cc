@@ -81,7 +81,7 @@ void VisitTiles(const Projected& p, int tiles_x, int tiles_y, const Visit& visit
     const float to = std::min(static_cast<float>(ty * kTilePx + kTilePx) - 0.5f - p.mean_y, p.extent_y + slack);
     if (from > to) continue;
     const auto edge = [&](float dy, float side) {
-      const float discriminant = p.b * p.b * dy * dy - 4.0f * p.a * (p.c * dy * dy - reach);
+      const float discriminant = 4.0f * p.a * reach - p.curvature * dy * dy;
       return (-p.b * dy + side * std::sqrt(std::max(0.0f, discriminant))) * half_inverse_a;
     };
     const float right = edge(std::clamp(widest_dy, from, to), 1.0f) + slack + p.mean_x - 0.5f;
@@ -265,7 +265,7 @@ void Renderer::Forward(const Splats& splats, const capture::Camera& camera, cons
   Ensure(w.touched, w.entries + 1);
   picture->Resize(w.width_px, w.height_px);
   const MutablePlaneView out = {picture->planes.data(), picture->pixels(), static_cast<size_t>(w.width_px)};
-  ParallelFor(w.tiles(), 4, [&](size_t begin, size_t end) {
+  ParallelFor(w.tiles(), 1, [&](size_t begin, size_t end) {
     for (size_t tile = begin; tile < end; ++tile) {
       BlendTile(w.TileAt(tile), options.background, out, &w.touched[w.tile_start[tile]]);
     }
@@ -278,7 +278,7 @@ void Renderer::Backward(const Splats& splats, const Picture& picture, const Pict
   const PlaneView pixels = {picture.planes.data(), picture.pixels(), static_cast<size_t>(w.width_px)};
   const PlaneView d_pixels = {d_picture.planes.data(), d_picture.pixels(), static_cast<size_t>(w.width_px)};
   Ensure(w.sums, (w.entries + 1) * kGradientSums);
-  ParallelFor(w.tiles(), 4, [&](size_t begin, size_t end) {
+  ParallelFor(w.tiles(), 1, [&](size_t begin, size_t end) {
     for (size_t tile = begin; tile < end; ++tile) {
       const size_t first = w.tile_start[tile];
       BlendTileBackward(w.TileAt(tile), pixels, d_pixels, &w.touched[first], &w.sums[first * kGradientSums]);
@@ -314,7 +314,7 @@ void Renderer::SecondMoments(const Picture& picture, Moments* moments) {
   Workspace& w = *work_;
   const PlaneView pixels = {picture.planes.data(), picture.pixels(), static_cast<size_t>(w.width_px)};
   Ensure(w.sums, (w.entries + 1) * kMomentSums);
-  ParallelFor(w.tiles(), 4, [&](size_t begin, size_t end) {
+  ParallelFor(w.tiles(), 1, [&](size_t begin, size_t end) {
     for (size_t tile = begin; tile < end; ++tile) {
       const size_t first = w.tile_start[tile];
       BlendTileMoments(w.TileAt(tile), pixels, &w.touched[first], &w.sums[first * kMomentSums]);
