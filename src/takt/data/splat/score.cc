@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "takt/data/splat/score.h"
 
+#include <algorithm>
+#include <cmath>
+
 #include "takt/core/base/interrupt.h"
 #include "takt/data/splat/render/metrics.h"
 #include "takt/data/splat/render/renderer.h"
@@ -9,16 +12,20 @@ namespace takt::splat {
 namespace {
 
 constexpr int kScoringCameras = 48, kJudgingCameras = 11;  // the spirals of the two counts share no direction
-constexpr int kPictureSize = 512;                          // [px]
+
+// Pictures of 16 pixels a splat, within bounds: a scene of few splats has no detail that more would show [px].
+int PictureSize(const Splats& splats) {
+  return static_cast<int>(std::clamp(4 * std::sqrt(static_cast<double>(splats.size())), 128.0, 512.0));
+}
 
 }  // namespace
 
 std::vector<capture::Camera> ScoringCameras(const Splats& splats) {
-  return SphereCameras(splats, kScoringCameras, kPictureSize, kPictureSize);
+  return SphereCameras(splats, kScoringCameras, PictureSize(splats), PictureSize(splats));
 }
 
 std::vector<capture::Camera> JudgingCameras(const Splats& splats) {
-  return SphereCameras(splats, kJudgingCameras, kPictureSize, kPictureSize);
+  return SphereCameras(splats, kJudgingCameras, PictureSize(splats), PictureSize(splats));
 }
 
 std::vector<capture::Camera> TrainingCameras(const capture::Capture& capture) {
