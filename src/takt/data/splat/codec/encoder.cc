@@ -214,8 +214,8 @@ class Encoder {
     Trial trial(Subset(source_, kept), point.depth, kAllTransforms, 0);
     const double lambda = std::exp2(point.log2_lambda);
     const Trial::Totals totals = trial.Choose(lambda);
-    const double bits = static_cast<double>(totals.cost) / kCostUnit;
-    return {bits * static_cast<double>(stride), totals.distortion + lambda * bits, kept.size() * stride};
+    const double bits = static_cast<double>(totals.cost) / kCostUnit, tables = static_cast<double>(totals.tables) / kCostUnit;
+    return {(bits - tables) * static_cast<double>(stride) + tables, totals.distortion + lambda * bits, kept.size() * stride};
   }
 
   // The octree depth with the least loss at this lambda; the loss has one valley.

@@ -29,7 +29,7 @@ Groups MakeGroups(std::span<const uint8_t> group_of) {
 }
 
 int16_t LevelOfWeight(double weight) {
-  return static_cast<int16_t>(std::floor(0.5 * DetLog2(std::max(weight, kNoWeight))));
+  return static_cast<int16_t>(std::floor(DetLog2(std::max(weight, kNoWeight))));
 }
 
 Groups MakeGroups(std::span<const int16_t> levels, int base) {

@@ -16,7 +16,7 @@ namespace takt::splat {
 
 // Which samples are coded together. A group gathers samples of which the decoder already knows that an error matters about
 // equally, in Morton order, so that each (channel, group) can have its own step and its own statistics.
-inline constexpr int kGroups = 16;
+inline constexpr int kGroups = 32;
 
 // A permutation that puts the samples of a group side by side: group g is order[first[g] .. first[g + 1]).
 struct Groups {
@@ -27,7 +27,7 @@ struct Groups {
 };
 Groups MakeGroups(std::span<const uint8_t> group_of);
 
-// floor(log4 weight), the level of a weight; a channel's groups are its levels from a base on, the last ones clamped.
+// floor(log2 weight), the level of a weight; a channel's groups are its levels from a base on, the last ones clamped.
 int16_t LevelOfWeight(double weight);
 Groups MakeGroups(std::span<const int16_t> levels, int base);
 // The base that puts the largest level into the last group.

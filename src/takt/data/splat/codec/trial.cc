@@ -75,10 +75,12 @@ struct Trial::Channel {
   }
   int64_t FixedCost() const { return kind == CodeKind::kMagnitude ? (present ? 33 : 1) * kCostUnit : 0; }
   Trial::Totals Chosen() const {
-    Totals t{FixedCost(), 0};
+    Totals t{FixedCost(), FixedCost(), 0};
+    // The groups of an absent channel are not written.
     for (int g = 0; g < kGroups; ++g) {
       if (groups->size(g) == 0) continue;
-      t.cost += options[g][choice[g]].cost;
+      t.cost += present ? options[g][choice[g]].cost : 0;
+      t.tables += present ? options[g][choice[g]].code.TableBits(kind) * kCostUnit : 0;
       t.distortion += options[g][choice[g]].distortion;
     }
     return t;
@@ -348,6 +350,7 @@ Trial::Totals Trial::Chosen() const {
   for (const Channel& channel : channels_) {
     const Totals t = channel.Chosen();
     totals.cost += t.cost;
+    totals.tables += t.tables;
     totals.distortion += t.distortion;
   }
   return totals;

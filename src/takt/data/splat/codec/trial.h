@@ -26,6 +26,7 @@ class Trial {
 
   struct Totals {
     int64_t cost = 0;       // octree, classes, tables and symbols; not the container
+    int64_t tables = 0;     // the part of it that does not grow with the splats
     double distortion = 0;
   };
   // Takes the best option of every group at `lambda` (mean squared error per bit). `reach`: how many finer steps beside it
