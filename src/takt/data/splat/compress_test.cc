@@ -16,7 +16,7 @@ namespace takt::splat {
 namespace {
 
 // A scene of many splats as a .ply.
-std::filesystem::path WriteScene(const TestFolder& folder, const Splats& splats = TestCloud(3000, 1, 5, -2.5f)) {
+std::filesystem::path WriteScene(const TestFolder& folder, const Splats& splats = TestCloud(1000, 1, 5, -2.5f)) {
   const auto path = folder / "scene.ply";
   WriteSplats(path, splats);
   return path;
@@ -33,13 +33,13 @@ TEST(Compress, EveryFormatMeetsEveryBudget) {
   const auto in = WriteScene(folder);
   for (const char* name : {"a.tks", "a.spz", "a.ply", "a.compressed.ply", "a.splat"}) {
     double last_db = 0;
-    for (const uint64_t budget : {4'000u, 12'000u, 40'000u}) {
+    for (const uint64_t budget : {4'000u, 12'000u, 30'000u}) {
       const CompressReport report = Compress(Options(in, folder / name, budget));
       EXPECT_EQ(report.out_bytes, std::filesystem::file_size(folder / name));
       EXPECT_LE(report.out_bytes, budget) << name;
       // A .ply of 99 B a splat cannot come nearer than a splat.
       if (report.fit.kept < report.fit.total) {
-        EXPECT_GE(report.out_bytes, 0.97 * static_cast<double>(budget)) << name;
+        EXPECT_GE(report.out_bytes, 0.95 * static_cast<double>(budget)) << name;
       }
       EXPECT_GT(report.psnr_to_input_db, last_db) << name << ", " << budget;
       last_db = report.psnr_to_input_db;
