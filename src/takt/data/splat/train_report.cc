@@ -40,7 +40,8 @@ std::string Duration(double seconds) {
 std::string CaptureName(const TrainOptions& options) {
   std::filesystem::path path = std::filesystem::weakly_canonical(options.capture.path);
   if (std::filesystem::is_regular_file(path)) path = path.parent_path();
-  const std::string name = path.filename().string();
+  std::string name = path.filename().string();
+  if (name == "capture") name = path.parent_path().filename().string();  // a run folder names it better
   return name.empty() ? "the capture" : name;
 }
 
@@ -66,9 +67,10 @@ std::vector<Shown> ChooseViews(const TrainOptions& options, const TrainReport& r
   for (size_t i = 0; i < order.size(); ++i) order[i] = i;
   std::stable_sort(order.begin(), order.end(),
                    [&](size_t a, size_t b) { return after.views[a].psnr_db > after.views[b].psnr_db; });
-  std::vector<std::pair<std::string, size_t>> wanted = {{"Median", order[order.size() / 2]}};
-  if (order.size() > 1) wanted.push_back({"Best", order.front()});
-  if (order.size() > 2) wanted.push_back({"Worst", order.back()});
+  std::vector<std::pair<std::string, size_t>> wanted;
+  if (order.size() > 2) wanted.push_back({"Median", order[order.size() / 2]});
+  wanted.push_back({order.size() > 1 ? "Best" : "Only", order.front()});
+  if (order.size() > 1) wanted.push_back({"Worst", order.back()});
   std::vector<Shown> shown;
   for (const auto& [word, i] : wanted) {
     shown.push_back({fmt::format("{} {} view, {}", word, held_out ? "held-out" : "training", after.views[i].name),
@@ -100,6 +102,13 @@ void AddPictures(const TrainOptions& options, const std::vector<Shown>& shown, c
           fmt::format("Move the handle: the photograph on the left, the same view rendered from the file on the "
                       "right. Training {} this photograph.",
                       view.score.held_out ? "never saw" : "has seen"));
+      page->Paragraph(
+          fmt::format("Each row below shows a photograph, the same view rendered from the splats before and after they "
+                      "were fitted to "
+                      "the budget, and how far the file is off: black is no error, white an error of {:.0f} % of full "
+                      "brightness or "
+                      "more.",
+                      100 / kErrorGain));
       first = false;
     }
     page->Pictures({{small(truth), "photograph", ""},
@@ -222,9 +231,7 @@ void AddCurve(const TrainReport& report, Report* page) {
   if (psnr.x.size() > 1) {
     plot("Quality on held-out views", "PSNR [dB]", psnr);
     page->Paragraph(
-        fmt::format("Measured on {} held-out views while training ran; the pictures that are trained on are "
-                    "small at first, which shows as steps.",
-                    std::min<size_t>(3, report.held_out_views)));
+        fmt::format("Measured on {} held-out views while training ran.", std::min<size_t>(3, report.held_out_views)));
   }
   plot("Loss", "loss, smoothed", loss);
   plot("Splats", "splats [thousands]", splats);
@@ -358,11 +365,6 @@ void WriteTrainReport(const TrainOptions& options, const TrainReport& report, co
   page.Section("The budget");
   page.Budgets({report.fit.budget});
   page.Section(report.written.views.empty() ? "Training views" : "Views that training never saw");
-  page.Paragraph(fmt::format(
-      "Each row shows a photograph, the same view rendered from the splats before and after they were fitted to the "
-      "budget, "
-      "and how far the file is off: black is no error, white an error of {:.0f} % of full brightness or more.",
-      100 / kErrorGain));
   const std::vector<Shown> shown = ChooseViews(options, report, capture, source, trained, written);
   AddPictures(options, shown, capture, source, trained, written, &page);
   AddRates(report, &page);
