@@ -8,5 +8,6 @@ install(DIRECTORY ${PROJECT_SOURCE_DIR}/src/takt DESTINATION ${CMAKE_INSTALL_INC
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/takt)
 install(EXPORT taktTargets NAMESPACE takt:: DESTINATION ${package_dir})
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/taktConfigVersion.cmake COMPATIBILITY SameMinorVersion)
-install(FILES ${CMAKE_CURRENT_LIST_DIR}/taktConfig.cmake ${PROJECT_BINARY_DIR}/taktConfigVersion.cmake
+configure_file(${CMAKE_CURRENT_LIST_DIR}/taktConfig.cmake ${PROJECT_BINARY_DIR}/taktConfig.cmake @ONLY)
+install(FILES ${PROJECT_BINARY_DIR}/taktConfig.cmake ${PROJECT_BINARY_DIR}/taktConfigVersion.cmake
   DESTINATION ${package_dir})
