@@ -9,9 +9,9 @@
 namespace takt::demo {
 namespace {
 
-constexpr double kBesselZero = 1.8411837813406593;                                 // first zero of J1'
-constexpr double kFirstModeShare = 2 / (kBesselZero * kBesselZero - 1);            // of the rise at the wall: 0.837
-constexpr double kMaxSlope = 1e3;                                                  // weightless or upside down
+constexpr double kBesselZero = 1.8411837813406593;                       // first zero of J1'
+constexpr double kFirstModeShare = 2 / (kBesselZero * kBesselZero - 1);  // of the rise at the wall: 0.837
+constexpr double kMaxSlope = 1e3;                                        // weightless or upside down
 const Vec3 kGravity_m_s2(0, 0, -9.81);
 
 void Check(const OpenVessel& vessel, std::span<const VesselMotion> motion) {
@@ -39,7 +39,8 @@ SloshResult Slosh(const OpenVessel& vessel, std::span<const VesselMotion> motion
   const auto centre = [&](size_t i) { return motion[i].world_from_vessel * Vec3(0, 0, vessel.fill_m / 2); };
   // Slope of the surface at right angles to effective gravity, in the vessel's x and y; and the size of that gravity.
   const auto equilibrium = [&](size_t i, double* gravity) {
-    const size_t middle = std::clamp(i, stride, count - 1 - stride);  // at the ends: that of the nearest moment that has one
+    const size_t middle =
+        std::clamp(i, stride, count - 1 - stride);  // at the ends: that of the nearest moment that has one
     const Vec3 acceleration = (centre(middle + stride) - 2 * centre(middle) + centre(middle - stride)) / h2;
     const Vec3 felt = motion[i].world_from_vessel.rotation.conjugate() * (kGravity_m_s2 - acceleration);
     *gravity = felt.norm();

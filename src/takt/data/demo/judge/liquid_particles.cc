@@ -11,9 +11,9 @@ namespace takt::demo {
 namespace {
 
 constexpr double kStep_s = 2.5e-4;
-constexpr double kSettle_s = 1.0;         // in the vessel at rest, before it moves
-constexpr double kStiffness_s2 = 2.5e5;   // spring constant over mass
-constexpr double kDamping_s = 180;        // dashpot over mass: a collision keeps about half of its speed
+constexpr double kSettle_s = 1.0;        // in the vessel at rest, before it moves
+constexpr double kStiffness_s2 = 2.5e5;  // spring constant over mass
+constexpr double kDamping_s = 180;       // dashpot over mass: a collision keeps about half of its speed
 const Vec3 kGravity_m_s2(0, 0, -9.81);
 
 struct Particle {

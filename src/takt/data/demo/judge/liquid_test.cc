@@ -101,8 +101,8 @@ TEST(Particles, AgreeWithSloshAwayFromTheLimit) {
     const ParticleResult particles = PourParticles(kCup, c.motion, 1);
     EXPECT_GT(particles.particles, 150);
     EXPECT_EQ(slosh.spilled(), particles.spilled > 0)
-        << c.name << ": rise " << slosh.peak_rise_m << " of " << slosh.freeboard_m << " m, " << particles.spilled << " of "
-        << particles.particles << " particles";
+        << c.name << ": rise " << slosh.peak_rise_m << " of " << slosh.freeboard_m << " m, " << particles.spilled
+        << " of " << particles.particles << " particles";
   }
 }
 

@@ -36,17 +36,17 @@ struct ObjectState {
 // The state at the end of one control step. What can peak inside the step is the peak over its physics steps.
 struct Sample {
   double time_s = 0;
-  std::vector<double> joint_rad;             // [J]
-  std::vector<double> peak_velocity_rad_s;   // [J] largest magnitude in the step
-  std::vector<double> peak_torque_n_m;       // [J] largest magnitude of the actuator torque in the step
-  std::vector<double> action;                // [A] targets that were commanded for this step
-  double opening_m = 0;                      // of the gripper
+  std::vector<double> joint_rad;            // [J]
+  std::vector<double> peak_velocity_rad_s;  // [J] largest magnitude in the step
+  std::vector<double> peak_torque_n_m;      // [J] largest magnitude of the actuator torque in the step
+  std::vector<double> action;               // [A] targets that were commanded for this step
+  double opening_m = 0;                     // of the gripper
   Pose world_from_tool;
-  std::vector<ObjectState> objects;          // [O]
+  std::vector<ObjectState> objects;  // [O]
   std::vector<Touch> touches;
-  double peak_penetration_m = 0;             // deepest of all contacts in the step
-  int held_idx = -1;                         // object that the gripper is meant to hold; -1 = none
-  std::vector<VesselMotion> vessel_motion;   // of the step, at physics rate; of Trace::vessel_idx
+  double peak_penetration_m = 0;            // deepest of all contacts in the step
+  int held_idx = -1;                        // object that the gripper is meant to hold; -1 = none
+  std::vector<VesselMotion> vessel_motion;  // of the step, at physics rate; of Trace::vessel_idx
 };
 
 struct TracedObject {
@@ -59,8 +59,8 @@ struct TracedObject {
 // "The object's centre of mass lies in this box": a bin's cavity, the top of a cube, the bottom of a hole.
 struct Goal {
   int object_idx = 0;
-  int target_idx = -1;            // the object that carries the box; -1 = the world
-  Pose target_from_box;           // to the centre of the box
+  int target_idx = -1;   // the object that carries the box; -1 = the world
+  Pose target_from_box;  // to the centre of the box
   Vec3 half_extents_m = Vec3::Zero();
   double max_tilt_rad = std::numeric_limits<double>::quiet_NaN();  // of the object's z from the world's; NaN = any
 };
@@ -72,9 +72,9 @@ struct Trace {
   std::vector<double> max_torque_n_m;                // [J]
   std::vector<TracedObject> objects;                 // [O]
   std::vector<Goal> goals;
-  int vessel_idx = -1;           // the object that is an open vessel with liquid in it; -1 = none
+  int vessel_idx = -1;  // the object that is an open vessel with liquid in it; -1 = none
   OpenVessel vessel;
-  std::vector<Sample> samples;   // [T]
+  std::vector<Sample> samples;  // [T]
 };
 
 }  // namespace takt::demo
