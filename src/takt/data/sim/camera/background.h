@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "takt/core/geom/pose.h"
+#include "takt/data/capture/camera.h"
+#include "takt/data/splat/model/splats.h"
+#include "takt/data/splat/render/renderer.h"
+
+namespace takt::sim {
+
+// p_in_world = scale * R p_in_splat + t.
+struct Similarity {
+  double scale = 1;
+  Pose world_from_splat;  // R and t
+};
+
+// A real place as splats, put into the world. Immutable; share it between renderers.
+//
+// How it is composited with the shapes, pixel by pixel: let C, T be the splats' colour and the light that they let
+// through, z their median depth (where the light that is left falls to a half; infinite where it never does), and F, f
+// the colour and depth of the nearest shape.
+//   f <  z   the shape stands in front:    F
+//   f >= z   the splats stand in front:    C + T F
+//   no shape                               C + T sky
+// So thin haze before a shape is dropped, and haze over a shape behind the surface stays.
+class SplatBackground {
+ public:
+  // Errors: bad_input as TransformSplats, for no splats, and for a scale that is not positive.
+  SplatBackground(const splat::Splats& splats, const Similarity& world_from_splat);
+  const splat::Splats& splats_in_world() const { return splats_; }
+
+ private:
+  splat::Splats splats_;
+};
+
+}  // namespace takt::sim
