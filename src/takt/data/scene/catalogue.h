@@ -25,7 +25,7 @@ struct CatalogueEntry {
   std::string_view category;  // "bin"; what recipes name
   std::string_view what;      // one line for people
   std::span<const CatalogueParam> params;
-  std::span<const std::string_view> colors;  // ids of Palette(); the first is standard
+  std::span<const std::string_view> colors;    // ids of Palette(); the first is standard
   std::span<const std::string_view> surfaces;  // suffixes of the ids of its surfaces: "top", "inside", "board_1"
 };
 
