@@ -36,9 +36,11 @@ done
     Only("^mujoco/", "^src/takt/data/sim/", "MuJoCo is for src/takt/data/sim only")
     Only("^chipmunk/", "^src/takt/data/sim/", "Chipmunk is for src/takt/data/sim only")
     Only("^opencv", "^src/takt/apps/inspect/", "OpenCV is for src/takt/apps/inspect only")
+    Only("^embree", "^src/takt/data/sim/camera/.*\\.cc$|^src/takt/data/sim/camera/embree_scene\\.h$", "Embree is for src/takt/data/sim/camera only, in no public header")
     Only("^CLI/", "^src/takt/cli/", "CLI11 is for src/takt/cli only")
     Only("^(.mmintrin|x86intrin|arm_neon)\\.h$", "^$", "kernels use Highway, not intrinsics")
     Only("^(png|jpeglib)\\.h$", "^src/takt/core/io/", "picture codecs are for src/takt/core/io only")
+    Only("^lib(av|sw)", "^src/takt/data/dataset/video/", "FFmpeg is for src/takt/data/dataset/video only")
     max_lines = 1000
   }
 

@@ -23,7 +23,7 @@ struct VideoOptions {
   int fps = 30;        // > 0
   int gop_frames = 2;  // a key frame every so many frames, so that any frame is found quickly; LeRobot's choice
   int crf = -1;        // quality, lower is better: 0-51 (h264), 0-63 (av1); -1 = 23 (h264), 30 (av1)
-  int preset = -1;     // effort: h264 0 (ultrafast) - 8 (veryslow); av1 0 (slow) - 13 (fast); -1 = 1 (h264), 10 (av1)
+  int preset = -1;     // effort: h264 0 (ultrafast) - 8 (veryslow); av1 0 (slow) - 13 (fast); -1 = 2 (h264), 12 (av1)
 };
 
 // What the header of a film says; no frame is decoded.
@@ -37,11 +37,11 @@ struct VideoInfo {
   bool has_audio = false;
 };
 
-// Pictures [frames] of one size, 3 channels, as an MP4 in yuv420p (BT.601, limited range, as FFmpeg converts by default;
-// a side that is odd loses its last row or column to the chroma grid, not to the picture).
-// Errors: bad_input (no frame, sizes that differ, odd sides, not RGB, options out of range); unsupported (this FFmpeg
-// has no such encoder). Cost: about 0.3 ms a frame of 128x128 in h264. Determinism: one thread; equal calls give equal
-// bytes for one version of FFmpeg and its encoders.
+// Pictures [frames] of one size, 3 channels, as an MP4 in yuv420p (BT.601, limited range, as FFmpeg converts by default).
+// Frames are not reordered. Thread-safe.
+// Errors: bad_input (no frame, sizes that differ, odd sides, sides under 16 or, in AV1, under 64, not RGB, options out of
+// range); unsupported (this FFmpeg has no such encoder). Determinism: one thread; equal calls give equal bytes for one
+// version of FFmpeg and its encoders.
 std::vector<uint8_t> EncodeMp4(std::span<const Image8> frames, const VideoOptions& options);
 // The same, written atomically. Errors: and io.
 void WriteMp4(const std::filesystem::path& path, std::span<const Image8> frames, const VideoOptions& options);
@@ -54,6 +54,8 @@ class VideoReader {
  public:
   // Errors: as ProbeVideo; unsupported for a codec that this FFmpeg cannot decode.
   explicit VideoReader(const std::filesystem::path& path);
+  // A film in memory; `subject` names it in errors.
+  VideoReader(std::vector<uint8_t> bytes, std::string subject);
   VideoReader(VideoReader&&) noexcept;
   VideoReader& operator=(VideoReader&&) noexcept;
   ~VideoReader();
@@ -84,9 +86,15 @@ struct VideoClip {
 // Errors: as ProbeVideo; bad_input for frames that are not there.
 bool CanCopyClip(const VideoClip& clip);
 
-// Pieces of films, end to end, as one MP4: packets are copied, nothing is decoded. Writes `path` atomically.
-// Errors: bad_input unless CanCopyClip holds for each and all have one codec, size, pixel format and encoder setup; io.
-// Cost: one pass over the bytes of the pieces. Determinism: equal pieces give equal bytes.
-void ConcatMp4(const std::filesystem::path& path, std::span<const VideoClip> clips, int fps);
+// Whether two films can be joined: one codec, size and encoder setup. Errors: as ProbeVideo.
+bool SameVideoSetup(const std::filesystem::path& a, const std::filesystem::path& b);
+
+// Pieces of films, end to end, as one MP4: packets are copied, nothing is decoded. Joining what was joined before gives
+// the same bytes as joining all at once.
+// Errors: bad_input unless CanCopyClip holds for each and SameVideoSetup for all; io.
+// Cost: two passes over the bytes of the films; memory for the result. Determinism: equal pieces give equal bytes.
+std::vector<uint8_t> ConcatMp4(std::span<const VideoClip> clips, int fps);
+// The same, written atomically.
+void WriteConcatMp4(const std::filesystem::path& path, std::span<const VideoClip> clips, int fps);
 
 }  // namespace takt::dataset
