@@ -4,6 +4,7 @@
 #include <tbb/global_control.h>
 #include <tbb/info.h>
 #include <tbb/parallel_for.h>
+#include <tbb/task_arena.h>
 
 #include <algorithm>
 #include <memory>
@@ -45,6 +46,11 @@ void ParallelFor(size_t n, size_t grain, const std::function<void(size_t, size_t
         }
       },
       tbb::simple_partitioner());
+}
+
+void RunSerially(const std::function<void()>& body) {
+  thread_local tbb::task_arena arena(1);  // one slot, for the thread that enters
+  arena.execute(body);
 }
 
 }  // namespace takt

@@ -15,4 +15,8 @@ int ThreadCount();
 // same result on any machine. An exception thrown by a body stops the loop and is rethrown here.
 void ParallelFor(size_t n, size_t grain, const std::function<void(size_t begin, size_t end)>& body);
 
+// Calls body() with every ParallelFor inside it on the calling thread alone: for callers that are themselves one of many
+// threads. Results are the same. Cost: some microseconds.
+void RunSerially(const std::function<void()>& body);
+
 }  // namespace takt

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <mutex>
 #include <set>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -94,6 +95,19 @@ TEST_F(ParallelTest, LoopsNest) {
     ParallelFor(8, 1, [&](size_t inner, size_t) { ++visits[8 * outer + inner]; });
   });
   for (const auto& visit : visits) EXPECT_EQ(visit, 1);
+}
+
+TEST_F(ParallelTest, RunSeriallyStaysOnTheCallersThread) {
+  SetThreadCount(4);
+  std::vector<std::thread::id> ids(1000);
+  const auto outer = std::this_thread::get_id();
+  for (int repeat = 0; repeat < 3; ++repeat) {
+    RunSerially([&] {
+      ParallelFor(ids.size(), 1, [&](size_t begin, size_t) { ids[begin] = std::this_thread::get_id(); });
+    });
+    for (const auto& id : ids) EXPECT_EQ(id, outer);
+  }
+  EXPECT_THROW(RunSerially([] { throw Error(ErrorCode::kBadInput, "body", "fails"); }), Error);
 }
 
 }  // namespace
