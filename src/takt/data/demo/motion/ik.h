@@ -11,7 +11,7 @@ namespace takt::demo {
 struct IkOptions {
   double position_tolerance_m = 1e-4;
   double rotation_tolerance_rad = 1e-3;
-  int starts = 12;          // at most; the first one is `near`
+  int starts = 24;          // at most; the first one is `near`
   int iterations = 60;      // of each start
   int max_solutions = 8;    // stops when there are so many
   double apart_rad = 0.1;   // solutions closer than this in every joint are one
