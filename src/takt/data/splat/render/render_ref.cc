@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numeric>
 
 #include "takt/data/splat/render/sh_basis.h"
@@ -102,12 +103,13 @@ struct Hit {
 struct PixelResult {
   Vec3 color;
   double transmittance;
+  double median_depth = std::numeric_limits<double>::infinity();
 };
 
 // Front to back over the depth-sorted splats; `hits` (optional) receives what contributed.
 PixelResult BlendPixel(const std::vector<Projected>& sorted, double px, double py, const RenderOptions& options,
                        std::vector<Hit>* hits) {
-  PixelResult out{{0, 0, 0}, 1};
+  PixelResult out{.color = {0, 0, 0}, .transmittance = 1};
   for (size_t rank = 0; rank < sorted.size(); ++rank) {
     const Projected& p = sorted[rank];
     const double dx = px - p.mean[0], dy = py - p.mean[1];
@@ -119,6 +121,7 @@ PixelResult BlendPixel(const std::vector<Projected>& sorted, double px, double p
     if (next <= kMinTransmittance) break;
     if (hits) hits->push_back({rank, gauss, alpha, out.transmittance, dx, dy});
     for (int c = 0; c < 3; ++c) out.color[c] += alpha * out.transmittance * p.color[c];
+    if (out.transmittance > 0.5 && next <= 0.5) out.median_depth = p.depth;
     out.transmittance = next;
   }
   for (int c = 0; c < 3; ++c) out.color[c] += out.transmittance * options.background[c];
@@ -210,6 +213,7 @@ Picture RenderReference(const Splats& splats, const capture::Camera& camera, con
   std::vector<ScreenGradient> screen(sorted.projected.size());
   Picture picture;
   picture.Resize(camera.width_px, camera.height_px);
+  picture.median_depth.resize(options.median_depth ? picture.pixels() : 0);
   std::vector<Hit> hits;
   for (int y = 0; y < camera.height_px; ++y) {
     for (int x = 0; x < camera.width_px; ++x) {
@@ -218,6 +222,7 @@ Picture RenderReference(const Splats& splats, const capture::Camera& camera, con
       const PixelResult out = BlendPixel(sorted.projected, x + 0.5, y + 0.5, options, gradients ? &hits : nullptr);
       for (int c = 0; c < 3; ++c) picture.plane(c)[at] = static_cast<float>(out.color[c]);
       picture.plane(3)[at] = static_cast<float>(1 - out.transmittance);
+      if (options.median_depth) picture.median_depth[at] = static_cast<float>(out.median_depth);
       if (!gradients) continue;
       const double d_out[4] = {d_picture->plane(0)[at], d_picture->plane(1)[at], d_picture->plane(2)[at],
                                d_picture->plane(3)[at]};

@@ -25,6 +25,10 @@ struct Picture {
   int width_px = 0;
   int height_px = 0;
   std::vector<float> planes;  // [4, height_px, width_px]: red, green, blue, coverage
+  // [height_px, width_px] where RenderOptions asks, otherwise empty: z in the camera of the splat at which half of the
+  // light is used up (transmittance <= 0.5), infinity where there is none. A depth at which something is, where a mean
+  // would lie between two surfaces.
+  std::vector<float> median_depth;
 
   void Resize(int width, int height) {
     width_px = width;
@@ -41,6 +45,7 @@ ImageF ToImage(const Picture& picture);  // RGB, not clamped
 struct RenderOptions {
   std::array<float, 3> background = {0, 0, 0};
   int sh_degree = kMaxShDegree;  // bands above it are ignored; clamped to the splats' own degree
+  bool median_depth = false;     // fill Picture::median_depth; nothing else changes
 };
 
 // Gradients of a scalar loss by the parameters of the splats that show in the last Forward, compact: row i belongs to

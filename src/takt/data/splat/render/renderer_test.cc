@@ -136,6 +136,28 @@ TEST(RenderReferenceTest, GradientsAreFiniteDifferencesOfTheLoss) {
   }
 }
 
+TEST(RenderReferenceTest, MedianDepthIsWhereHalfOfTheLightIsUsedUp) {
+  // Two large walls of a single splat each: the nearer one lets some of the light through.
+  Splats splats;
+  splats.Resize(2);
+  splats.quats = {1, 0, 0, 0, 1, 0, 0, 0};
+  splats.log_scales.assign(6, 1.0f);
+  splats.sh.assign(6, 0.5f);
+  capture::Camera camera;
+  camera.width_px = camera.height_px = 9;
+  camera.fx = camera.fy = 9, camera.cx = camera.cy = 4.5;
+  splats.means = {0, 0, 5, 0, 0, 8};
+  const auto middle = [&](float near_opacity, float far_opacity) {
+    splats.logits = {std::log(near_opacity / (1 - near_opacity)), std::log(far_opacity / (1 - far_opacity))};
+    const Picture picture = RenderReference(splats, camera, {.median_depth = true});
+    return picture.median_depth[40];
+  };
+  EXPECT_EQ(middle(0.6f, 0.9f), 5.0f);
+  EXPECT_EQ(middle(0.3f, 0.9f), 8.0f);
+  EXPECT_EQ(middle(0.3f, 0.2f), INFINITY);
+  EXPECT_TRUE(RenderReference(splats, camera, {}).median_depth.empty());
+}
+
 TEST(RendererTest, BitIdenticalForAnyThreadCount) {
   const Splats splats = TestCloud(3000, 3, 5, -3.0f);
   const auto camera = TestCamera(200, 150);
