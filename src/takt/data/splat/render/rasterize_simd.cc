@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <limits>
 
 #include "takt/data/splat/render/renderer.h"
 
@@ -205,13 +206,16 @@ HWY_INLINE void LoadPlane(const Tile& tile, const PlaneView& view, int plane, fl
   }
 }
 
-void BlendTileImpl(const Tile& tile, const std::array<float, 3>& background, const MutablePlaneView& out,
-                   uint64_t* touched) {
+template <bool kDepth>
+HWY_INLINE void Blend(const Tile& tile, const std::array<float, 3>& background, const MutablePlaneView& out,
+                      uint64_t* touched, [[maybe_unused]] float* median_depth) {
   const D d;
   const int lanes = static_cast<int>(hn::Lanes(d));
   const BlockShape shape = Shape();
   alignas(64) float transmittance[kTilePixels];
   alignas(64) float red[kTilePixels] = {}, green[kTilePixels] = {}, blue[kTilePixels] = {};
+  [[maybe_unused]] alignas(64) float depth[kDepth ? kTilePixels : 1];
+  if constexpr (kDepth) std::fill_n(depth, kTilePixels, std::numeric_limits<float>::infinity());
   StartTransmittance(tile, transmittance);
   uint64_t live = LiveBlocks(transmittance, lanes);
   const int rows = kTilePx >> shape.shift_y;
@@ -236,6 +240,11 @@ void BlendTileImpl(const Tile& tile, const std::array<float, 3>& background, con
         hn::Store(hn::MulAdd(step.weight, r, hn::Load(d, red + at)), d, red + at);
         hn::Store(hn::MulAdd(step.weight, g, hn::Load(d, green + at)), d, green + at);
         hn::Store(hn::MulAdd(step.weight, b, hn::Load(d, blue + at)), d, blue + at);
+        if constexpr (kDepth) {
+          const V half = hn::Set(d, 0.5f);
+          const M crossed = hn::And(step.drawn, hn::And(hn::Gt(t, half), hn::Le(step.next, half)));
+          hn::Store(hn::IfThenElse(crossed, hn::Set(d, p.depth), hn::Load(d, depth + at)), d, depth + at);
+        }
         hn::Store(step.next, d, transmittance + at);
         if (hn::AllFalse(d, hn::Gt(step.next, hn::Zero(d)))) live &= ~(uint64_t{1} << block);
       }
@@ -250,7 +259,18 @@ void BlendTileImpl(const Tile& tile, const std::array<float, 3>& background, con
     pixel[out.plane_stride] = green[i] + t * background[1];
     pixel[2 * out.plane_stride] = blue[i] + t * background[2];
     pixel[3 * out.plane_stride] = 1.0f - t;
+    if constexpr (kDepth) median_depth[PixelOffset(tile, i, out.row_stride)] = depth[i];
   }
+}
+
+void BlendTileImpl(const Tile& tile, const std::array<float, 3>& background, const MutablePlaneView& out,
+                   uint64_t* touched) {
+  Blend<false>(tile, background, out, touched, nullptr);
+}
+
+void BlendTileWithDepthImpl(const Tile& tile, const std::array<float, 3>& background, const MutablePlaneView& out,
+                            uint64_t* touched, float* median_depth) {
+  Blend<true>(tile, background, out, touched, median_depth);
 }
 
 void BlendTileBackwardImpl(const Tile& tile, const PlaneView& picture, const PlaneView& d_picture,
@@ -383,12 +403,17 @@ HWY_AFTER_NAMESPACE();
 namespace takt::splat {
 
 HWY_EXPORT(BlendTileImpl);
+HWY_EXPORT(BlendTileWithDepthImpl);
 HWY_EXPORT(BlendTileBackwardImpl);
 HWY_EXPORT(BlendTileMomentsImpl);
 
 void BlendTile(const Tile& tile, const std::array<float, 3>& background, const MutablePlaneView& out,
                uint64_t* touched) {
   HWY_DYNAMIC_DISPATCH(BlendTileImpl)(tile, background, out, touched);
+}
+void BlendTileWithDepth(const Tile& tile, const std::array<float, 3>& background, const MutablePlaneView& out,
+                        uint64_t* touched, float* median_depth) {
+  HWY_DYNAMIC_DISPATCH(BlendTileWithDepthImpl)(tile, background, out, touched, median_depth);
 }
 void BlendTileBackward(const Tile& tile, const PlaneView& picture, const PlaneView& d_picture, const uint64_t* touched,
                        float* sums) {

@@ -50,6 +50,9 @@ struct MutablePlaneView {
 // each, their order private to the kernels) in which it was visible; the passes below visit just those.
 void BlendTile(const Tile& tile, const std::array<float, 3>& background, const MutablePlaneView& out,
                uint64_t* touched);
+// The same, and the median depth of every pixel into `median_depth`: rows of out.row_stride.
+void BlendTileWithDepth(const Tile& tile, const std::array<float, 3>& background, const MutablePlaneView& out,
+                        uint64_t* touched, float* median_depth);
 
 // Gradient sums of one splat in one tile, with v = d loss / d ln alpha per pixel.
 inline constexpr int kGradientSums = 9;  // v, v dx, v dy, v dx^2, v dx dy, v dy^2, d color[3]

@@ -264,10 +264,16 @@ void Renderer::Forward(const Splats& splats, const capture::Camera& camera, cons
   w.Bin();
   Ensure(w.touched, w.entries + 1);
   picture->Resize(w.width_px, w.height_px);
+  picture->median_depth.resize(options.median_depth ? picture->pixels() : 0);
   const MutablePlaneView out = {picture->planes.data(), picture->pixels(), static_cast<size_t>(w.width_px)};
   ParallelFor(w.tiles(), 1, [&](size_t begin, size_t end) {
     for (size_t tile = begin; tile < end; ++tile) {
-      BlendTile(w.TileAt(tile), options.background, out, &w.touched[w.tile_start[tile]]);
+      uint64_t* touched = &w.touched[w.tile_start[tile]];
+      if (options.median_depth) {
+        BlendTileWithDepth(w.TileAt(tile), options.background, out, touched, picture->median_depth.data());
+      } else {
+        BlendTile(w.TileAt(tile), options.background, out, touched);
+      }
     }
   });
 }

@@ -58,6 +58,32 @@ TEST_P(RendererVariants, ForwardMatchesTheReference) {
   ExpectClose(fast, RenderReference(splats, camera, options), 2e-5, 1.2e-2);
 }
 
+TEST_P(RendererVariants, MedianDepthMatchesTheReference) {
+  const Case c = GetParam();
+  Splats splats = TestCloud(c.splats, c.sh_degree, 7, c.log_scale);
+  splats.antialiased = c.antialiased;
+  const auto camera = TestCamera(c.width_px, c.height_px);
+  Renderer renderer;
+  Picture plain, fast;
+  renderer.Forward(splats, camera, {}, &plain);
+  renderer.Forward(splats, camera, {.median_depth = true}, &fast);
+  EXPECT_EQ(plain.planes, fast.planes);
+  EXPECT_TRUE(plain.median_depth.empty());
+  const Picture want = RenderReference(splats, camera, {.median_depth = true});
+  ASSERT_EQ(fast.median_depth.size(), fast.pixels());
+  size_t off = 0, finite = 0;
+  for (size_t i = 0; i < fast.pixels(); ++i) {
+    finite += std::isfinite(want.median_depth[i]);
+    // Where the transmittance is a half but for rounding, the next splat is as good.
+    if (want.median_depth[i] == fast.median_depth[i]) continue;
+    if (!(std::abs(want.median_depth[i] - fast.median_depth[i]) <= 1e-5f * want.median_depth[i])) ++off;
+  }
+  EXPECT_LE(off, fast.pixels() / 500);
+  if (c.splats >= 200) {
+    EXPECT_GT(finite, fast.pixels() / 10);
+  }
+}
+
 TEST_P(RendererVariants, BackwardMatchesTheReference) {
   const Case c = GetParam();
   Splats splats = TestCloud(c.splats, c.sh_degree, 11, c.log_scale);
@@ -169,13 +195,14 @@ TEST(RendererTest, BitIdenticalForAnyThreadCount) {
     Renderer renderer;
     Picture picture;
     SplatGradients gradients;
-    renderer.Forward(splats, camera, {}, &picture);
+    renderer.Forward(splats, camera, {.median_depth = true}, &picture);
     renderer.Backward(splats, picture, d_picture, &gradients);
     if (threads == 1) {
       first = picture;
       first_gradients = gradients;
     }
     EXPECT_EQ(picture.planes, first.planes);
+    EXPECT_EQ(picture.median_depth, first.median_depth);
     EXPECT_EQ(gradients.splat_idx, first_gradients.splat_idx);
     EXPECT_EQ(gradients.means, first_gradients.means);
     EXPECT_EQ(gradients.sh, first_gradients.sh);
