@@ -83,7 +83,8 @@ class DatasetWriter {
   // The two halves of AddEpisode. Prepare (films, PNGs, statistics) is where the time goes; it is const and may run on
   // several threads at once. Add writes, in the order of the calls; one thread.
   PreparedEpisode Prepare(const Episode& episode) const;
-  void Add(PreparedEpisode episode);
+  // `extra`, where it is not null, takes the place of Episode::extra: what is known only when it is this one's turn.
+  void Add(PreparedEpisode episode, nlohmann::ordered_json extra = nullptr);
 
   // Packs the files (v3.0), computes the statistics of the whole set exactly and leaves plain folders behind. The writer
   // takes no more episodes. A set without an episode is an error. Errors: bad_input; io; cancelled (the set is whole,
