@@ -92,6 +92,9 @@ Array MakeLists(Array items, std::vector<uint64_t> offsets);
 // Errors: bad_input for no fields or fields of different lengths.
 Array MakeStruct(std::vector<Array> fields);
 
+// A column of no rows.
+Array EmptyArray(const Field& field);
+
 // Appends `tail` to `head`: both hold the same kind. Errors: bad_input otherwise.
 void AppendArray(Array& head, const Array& tail);
 

@@ -65,16 +65,17 @@ struct RowGroup {
 
 // What is believed of a file that somebody else made. A claim above a limit is bad_input before anything is allocated.
 struct ParquetLimits {
-  uint64_t max_footer_bytes = uint64_t{1} << 28;
+  uint64_t max_footer_bytes = uint64_t{1} << 26;
   uint64_t max_page_bytes = uint64_t{1} << 28;    // one page, decompressed
-  uint64_t max_column_bytes = uint64_t{1} << 31;  // one column of one row group, decoded: values and levels
+  uint64_t max_column_bytes = uint64_t{1} << 30;  // what one ReadField or ReadLeaf decodes: values and levels
 };
 
 // A column of a row group as it is stored.
 struct LeafValues {
-  Values values;                            // present ones only
-  std::vector<uint8_t> definition_levels;   // [num_values]; empty when max_definition is 0
-  std::vector<uint8_t> repetition_levels;   // [num_values]; empty when max_repetition is 0
+  size_t num_values = 0;                   // with missing values and empty lists
+  Values values;                           // present ones only
+  std::vector<uint8_t> definition_levels;  // [num_values]; empty when max_definition is 0
+  std::vector<uint8_t> repetition_levels;  // [num_values]; empty when max_repetition is 0
 };
 
 // A Parquet file that is open for reading. The footer is in memory; columns are read when asked for, each with one read
@@ -97,6 +98,7 @@ class ParquetReader {
   std::optional<std::string> FindMetadata(std::string_view key) const;
   const std::string& created_by() const;
   int64_t num_rows() const;
+  uint64_t file_bytes() const;
   const std::vector<RowGroup>& row_groups() const;
 
   // A top-level column, assembled: of one row group, or of all of them end to end.
@@ -122,7 +124,7 @@ struct ParquetWriteOptions {
   int zstd_level = 3;                // 1..19
   bool dictionary = true;            // where it makes a column smaller
   uint64_t page_bytes = 1 << 20;     // a data page ends at the row after which it holds this many bytes
-  std::string created_by = "takt";   // in the footer, followed by the version
+  std::string created_by;            // in the footer; empty = "takt version X.Y.Z"
 };
 
 // Writes a Parquet file row group by row group, into memory or to a file.

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "takt/data/dataset/parquet/array.h"
@@ -22,7 +23,9 @@ struct SchemaElement {
   int32_t type_length = 0;           // kFixedLenByteArray
   std::optional<Repetition> repetition;
   int32_t num_children = 0;
-  int32_t converted_type = -1;  // ConvertedType; read from LogicalType where only that stands
+  int32_t converted_type = -1;       // ConvertedType; from LogicalType where only that stands
+  int32_t scale = 0, precision = 0;  // DECIMAL
+  std::string logical_type;          // the LogicalType in Thrift's bytes, kept as it is; empty = none
 
   bool operator==(const SchemaElement&) const = default;
 };
@@ -32,6 +35,7 @@ struct Leaf {
   std::vector<std::string> path;  // from below the root: {"action", "list", "element"}
   PhysicalType type = PhysicalType::kInt32;
   int32_t type_length = 0;
+  int32_t converted_type = -1;
   int32_t max_definition = 0, max_repetition = 0;
   size_t field = 0;  // the top-level field it belongs to
 
