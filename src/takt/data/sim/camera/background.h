@@ -14,7 +14,7 @@ namespace takt::sim {
 // p_in_world = scale * R p_in_splat + t.
 struct Similarity {
   double scale = 1;
-  Pose world_from_splat;  // R and t
+  Pose pose;  // R and t
 };
 
 // A real place as splats, put into the world. Immutable; share it between renderers.

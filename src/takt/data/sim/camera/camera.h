@@ -60,6 +60,7 @@ struct CameraShape {
   Material material;
   uint32_t segmentation_id = 0;    // written where this shape is seen; 0 is the background
   // Invisible, but the sun's shadow on it darkens the background that is seen through it: a table top of the splats.
+  // What stands behind a catcher is not looked for: the background hides it.
   bool shadow_catcher = false;
   bool casts_shadow = true;        // a shadow catcher never does
 };
@@ -68,7 +69,8 @@ struct CameraShape {
 // Cost: some 0.3 us a triangle, once. Memory: some 200 bytes a triangle.
 class CameraScene {
  public:
-  // Every body_idx must be in [0, body_count). Shapes whose alpha is 0 are still built: a renderer may give them colour.
+  // Every body_idx must be in [0, body_count). Shapes whose alpha is below 0.5 here cast no shadow; a renderer may give them
+  // another alpha, but not another shadow.
   // Errors: bad_input for a body or a vertex index out of range, a vertex that is not finite or beyond 1e6 m;
   // unsupported where the ray caster cannot start.
   CameraScene(std::vector<CameraShape> shapes, int body_count);
@@ -106,7 +108,7 @@ struct Light {
 
 struct CameraOptions {
   Light light;
-  int supersampling = 1;         // n x n rays a pixel; colours are averaged, depth and segmentation are the middle ray's
+  int supersampling = 1;         // n x n rays a pixel; colours are averaged; depth and segmentation: of the ray next to the middle
   int occlusion_rays = 0;        // a pixel sample: softens corners and contacts by hiding the sky's light; 0 = off
   double occlusion_reach_m = 0.5;
   bool depth = false;            // fill CameraFrame::depth_m
