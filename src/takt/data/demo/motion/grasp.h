@@ -13,7 +13,7 @@ namespace takt::demo {
 // The gripper as boxes around the tool frame (z approach, y opening, origin between the finger tips).
 struct GripperShape {
   double max_opening_m = 0.08;
-  double finger_depth_m = 0.012;      // along the approach: the pad reaches this far behind the tips (z = -depth..+tip)
+  double finger_depth_m = 0.012;      // along the approach: the pad, from the tips back
   double finger_tip_m = 0.006;        // along the approach: the tips reach this far beyond the origin
   double finger_width_m = 0.018;      // along x
   double finger_thickness_m = 0.012;  // along y, outside the opening
@@ -23,8 +23,8 @@ struct GripperShape {
 
 struct GraspOptions {
   double friction = 0.6;          // of the pads on the object
-  int samples = 400;              // contact points drawn
-  int approaches = 12;            // directions tried around each closing axis
+  int samples = 250;              // contact points drawn
+  int approaches = 16;            // directions tried around each closing axis
   int max_grasps = 64;
   double opening_margin_m = 0.006;  // added to the width when the fingers come in, half on each side
   double clearance_m = 0.002;     // gripper to support
@@ -53,8 +53,10 @@ struct Support {
 // Grasps for a parallel gripper, best first and different from one another; in the object's frame. Two contacts hold the
 // object against any small force and torque (except about their line, which the pads' area resists) if the line between
 // them lies inside both friction cones: every result fulfils that. Thin walls give rim grasps, whole bodies grasps across.
-// The gripper with its fingers open must be clear of the object and of the support.
-// `com_m`: centre of mass. Errors: bad_input for an empty mesh. Cost: samples x triangles; a cup of 400 triangles 10 ms.
+// The gripper with its fingers open must be clear of the object and of the support. The mesh may be a union of closed
+// pieces. Score: centre of mass near the line (0.25), pads that the surface covers (0.25), approach from above (0.2),
+// margin in the friction cone (0.15), height above the support (0.15).
+// `com_m`: centre of mass. Errors: bad_input for a mesh without area. Cost: samples x approaches x triangles.
 // Determinism: a function of its arguments. Source: Nguyen 1988 (two-contact force closure); ten Pas et al. 2017 (sampling).
 std::vector<Grasp> FindGrasps(const TriMesh& object, const Vec3& com_m, const Support& support, const GripperShape& gripper,
                               const GraspOptions& options = {});

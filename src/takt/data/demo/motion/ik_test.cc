@@ -98,6 +98,7 @@ TEST(Ik, SevenAxesReachWhatTheyCan) {
   ASSERT_FALSE(IsYawPitchRoll(chain));
   IkOptions options;
   options.max_solutions = 1;
+  options.starts = 40;
   int reached = 0;
   for (uint64_t i = 0; i < 300; ++i) {
     const Joints q = Random(chain, i, 0.8);
