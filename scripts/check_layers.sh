@@ -37,6 +37,7 @@ done
     Only("^chipmunk/", "^src/takt/data/sim/", "Chipmunk is for src/takt/data/sim only")
     Only("^opencv", "^src/takt/apps/inspect/", "OpenCV is for src/takt/apps/inspect only")
     Only("^embree", "^src/takt/data/sim/camera/.*\\.cc$|^src/takt/data/sim/camera/embree_scene\\.h$", "Embree is for src/takt/data/sim/camera only, in no public header")
+    Only("^toml\\+\\+/", "^src/takt/data/scene/recipe\\.cc$", "toml++ is for the recipes only")
     Only("^CLI/", "^src/takt/cli/", "CLI11 is for src/takt/cli only")
     Only("^(.mmintrin|x86intrin|arm_neon)\\.h$", "^$", "kernels use Highway, not intrinsics")
     Only("^(png|jpeglib)\\.h$", "^src/takt/core/io/", "picture codecs are for src/takt/core/io only")

@@ -25,7 +25,7 @@ struct IntRange {
 
 struct RecipeOpening {
   OpeningKind kind = OpeningKind::kDoor;
-  int wall_idx = -1;           // 0 ... 3: y = 0, x = width, y = depth, x = 0; -1: any
+  int wall_idx = -1;  // 0 ... 3: y = 0, x = width, y = depth, x = 0; -1: any
   Range width_m, height_m, sill_m;
   Range clearance_m;
 };
@@ -52,18 +52,18 @@ struct RecipeObject {
   std::vector<std::string> categories;  // each copy draws one
   IntRange count;
   std::map<std::string, Range> params;
-  std::vector<std::string> colors;      // each copy draws one; empty: those of the catalogue
-  bool distinct_colors = false;         // no two copies alike, while colours last
-  bool distractor = false;              // scaled with `clutter`
-  std::string support = "floor";        // "floor", a region, an object ("bench": its first surface), or "bench.top"
-  bool inside = false;                  // in a cavity: states relation `in` rather than `on`
-  std::optional<Range> x_m, y_m;        // centre, in the frame of the support (floor, region: from the lower corner)
-  std::optional<Range> yaw_rad;         // absent: any yaw on surfaces, along the wall where against one
-  Range reach_m;                        // with reachable_by: horizontal distance of the robot's base, both 0: 0 ... reach
+  std::vector<std::string> colors;  // each copy draws one; empty: those of the catalogue
+  bool distinct_colors = false;     // no two copies alike, while colours last
+  bool distractor = false;          // scaled with `clutter`
+  std::string support = "floor";    // "floor", a region, "bench" (its first surface), "bench.top", "bench.*" (any)
+  bool inside = false;              // in a cavity: states relation `in` rather than `on`
+  std::optional<Range> x_m, y_m;    // centre, in the frame of the support (floor, region: from the lower corner)
+  std::optional<Range> yaw_rad;     // absent: any yaw on surfaces, along the wall where against one
+  Range reach_m;                    // with reachable_by: horizontal distance of the robot's base, both 0: 0 ... reach
   bool fixed = false;
   std::vector<RecipeRelation> relations;
   std::map<std::string, std::string> extra;  // copied to the nodes
-  int line = 0;                         // in the file
+  int line = 0;                              // in the file
 };
 
 // What is sampled into scenes; docs/formats/recipe.md is the reference.
@@ -72,9 +72,9 @@ struct Recipe {
   Range width_m = {5, 5}, depth_m = {4, 4}, height_m = {3, 3};  // of the room: x, y, z
   std::vector<RecipeOpening> openings;
   std::vector<RecipeRegion> regions;
-  std::vector<RecipeObject> objects;  // placed in this order
-  Range clutter = {1, 1};             // factor on the counts of distractors, drawn for each scene
-  double gap_m = 0.01;                // least distance between two bodies that share a support
+  std::vector<RecipeObject> objects;         // placed in this order
+  Range clutter = {1, 1};                    // factor on the counts of distractors, drawn for each scene
+  double gap_m = 0.01;                       // least distance between two bodies that share a support
   std::map<std::string, std::string> hints;  // free keys (lights, cameras), dotted; kept in Scene::extra
 };
 
@@ -83,9 +83,9 @@ struct RecipeResult {
   std::vector<Diagnostic> diagnostics;
 };
 
-// Reads a recipe from TOML text; `file` is the name in the diagnostics. Collects every fault that it can, but TOML syntax
-// errors end the reading. Checks that categories, parameters, colours, supports and targets exist.
-// Determinism: a pure function of the text.
+// Reads a recipe from TOML text; `file` is the name in the diagnostics. Collects every fault that it can, but TOML
+// syntax errors end the reading. Checks that categories, parameters, colours, supports and targets exist. Determinism:
+// a pure function of the text.
 RecipeResult ParseRecipe(std::string_view text, const std::string& file);
 
 // Names of the recipes that are built in, sorted: "assembly_cell", "bench_bins" ...
