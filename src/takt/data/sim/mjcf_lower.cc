@@ -311,10 +311,11 @@ class Lowering {
       return;
     }
     const double centre = (range[0] + range[1]) / 2, half = share * (range[1] - range[0]) / 2;
+    const double lower = share == 1 ? range[0] : centre - half, upper = share == 1 ? range[1] : centre + half;
     const char* target = Is(actuator, "intvelocity") ? "actrange" : "ctrlrange";
     actuator.remove_attribute(target);
-    actuator.append_attribute(target) = mjcf::Join({centre - half, centre + half}).c_str();
-    Note(actuator, "inheritrange", fmt::format("became {} = {} {}", target, centre - half, centre + half), true);
+    actuator.append_attribute(target) = mjcf::Join({lower, upper}).c_str();
+    Note(actuator, "inheritrange", fmt::format("became {} = {} {}", target, lower, upper), true);
   }
 
   // <position kp kv> -> <general>; a damping ratio is left to Model, which knows the inertia.

@@ -28,6 +28,18 @@ void NeedFinite(std::span<const double> values, const char* what) {
     if (!std::isfinite(value)) throw Error(ErrorCode::kBadInput, what, "holds a value that is not finite");
 }
 
+// Adds the generalised forces of the lift at each compensated body's centre of mass.
+void AddGravityCompensation(const Model& model, mjData* d, std::vector<double>* forces) {
+  const mjModel* m = model.impl().m;
+  const mjtNum no_torque[3] = {0, 0, 0};
+  for (int b = 1; b < m->nbody; ++b) {
+    const double fraction = model.bodies()[static_cast<size_t>(b)].gravity_compensation;
+    if (fraction == 0) continue;
+    const Vec3 lift = -fraction * m->body_mass[b] * model.gravity_m_s2();
+    mj_applyFT(m, d, lift.data(), no_torque, d->xipos + 3 * b, b, forces->data());
+  }
+}
+
 }  // namespace
 
 World::World(std::shared_ptr<const Model> model) : model_(std::move(model)), impl_(std::make_unique<Impl>(*model_)) {
@@ -308,15 +320,7 @@ std::vector<double> World::InverseDynamics(std::span<const double> qpos, std::sp
   std::vector<double> force(n), inertial(n), helped(n, 0.0);
   mj_rne(m, d, 0, force.data());
   mj_mulM(m, d, inertial.data(), qacc.data());
-  if (!shim::kVersion3) {
-    for (int b = 1; b < m->nbody; ++b) {
-      const double fraction = model_->bodies()[static_cast<size_t>(b)].gravity_compensation;
-      if (fraction == 0) continue;
-      const Vec3 lift = -fraction * m->body_mass[b] * model_->gravity_m_s2();
-      const mjtNum no_torque[3] = {0, 0, 0};
-      mj_applyFT(m, d, lift.data(), no_torque, d->xipos + 3 * b, b, helped.data());
-    }
-  }
+  if (!shim::kVersion3) AddGravityCompensation(*model_, d, &helped);
   for (size_t i = 0; i < n; ++i) force[i] += inertial[i] - d->qfrc_passive[i] - helped[i];
   return force;
 }
@@ -324,6 +328,12 @@ std::vector<double> World::InverseDynamics(std::span<const double> qpos, std::sp
 std::vector<double> World::GravityTorques(std::span<const double> qpos) const {
   const std::vector<double> zero(static_cast<size_t>(model_->dof_count()), 0.0);
   return InverseDynamics(qpos, zero, zero);
+}
+
+double World::DeepestPenetration() const {
+  double deepest = 0;
+  for (int i = 0; i < impl_->d->ncon; ++i) deepest = std::max(deepest, -impl_->d->contact[i].dist);
+  return deepest;
 }
 
 std::vector<Contact> World::Contacts() const {
@@ -355,6 +365,11 @@ std::vector<Contact> World::Contacts() const {
 
 std::span<const double> World::actuator_forces() const {
   return {impl_->d->actuator_force, static_cast<size_t>(model_->actuator_count())};
+}
+std::vector<double> World::MotorForces() const {
+  std::vector<double> forces(impl_->d->qfrc_actuator, impl_->d->qfrc_actuator + impl_->m->nv);
+  AddGravityCompensation(*model_, impl_->d, &forces);
+  return forces;
 }
 std::span<const double> World::constraint_forces() const {
   return {impl_->d->qfrc_constraint, static_cast<size_t>(impl_->m->nv)};

@@ -106,7 +106,12 @@ class World {
   std::vector<double> GravityTorques(std::span<const double> qpos) const;  // InverseDynamics at rest
 
   std::vector<Contact> Contacts() const;
+  // The deepest penetration among them [m], >= 0. Cheaper than Contacts: no forces.
+  double DeepestPenetration() const;
   std::span<const double> actuator_forces() const;  // [actuator_count] N m or N
+  // What the motors of the last Step gave [dof_count]: actuator forces plus gravity compensation. Cost: a Jacobian per
+  // compensated body.
+  std::vector<double> MotorForces() const;
   std::span<const double> constraint_forces() const;  // [dof_count] contacts, limits, friction, equalities
   std::span<const double> sensor_data() const;
   double potential_energy_j() const;
