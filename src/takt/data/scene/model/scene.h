@@ -33,11 +33,13 @@ struct Part {
   Pose object_from_part;       // to the centre of the piece (meshes: to the origin of the file)
   std::string mesh;            // kMesh: STL or OBJ beside the scene file; its convex hull collides
   std::string material;        // id of a Material; empty: the object's
+  std::map<std::string, std::string> extra = {};  // as Node::extra
 };
 
 struct Material {
   std::string id;
   std::array<double, 4> rgba = {0.7, 0.7, 0.7, 1};  // 0-1
+  std::map<std::string, std::string> extra = {};         // as Node::extra
 };
 
 enum class Side { kFront, kBack, kLeft, kRight, kTop };  // +x, -x, +y, -y, +z of the object
@@ -47,6 +49,7 @@ struct Clearance {
   Side side = Side::kFront;
   double depth_m = 0;  // measured outwards from the box, over its full width and from the floor of the object to its top
   std::string what;    // "drawer", "door", "operator"
+  std::map<std::string, std::string> extra = {};  // as Node::extra
 };
 
 enum class OpeningKind { kDoor, kWindow };
@@ -60,6 +63,7 @@ struct Opening {
   double sill_m = 0;       // height of the lower edge above the floor
   double height_m = 0;
   double clearance_m = 0;  // must stay free inside the room, over the width of the hole
+  std::map<std::string, std::string> extra = {};  // as Node::extra
 };
 
 enum class RelationKind { kOn, kIn, kAgainst, kNear, kFacing, kAligned, kReachableBy };
@@ -74,6 +78,7 @@ struct Relation {
   Side side = Side::kBack;            // against: the side of the subject that touches
   double min_m = 0, max_m = 0;        // near, against: the gap allowed
   double tolerance_rad = 0;           // facing, aligned
+  std::map<std::string, std::string> extra = {};  // as Node::extra
 };
 
 struct Node {
@@ -101,7 +106,9 @@ struct Node {
   double reach_m = 0;         // of the robot, from its base
 
   std::vector<Node> children;
-  std::map<std::string, std::string> extra;  // attributes this version does not know; kept and written back
+  // Attributes that this version does not know, kept and written back. A value is the text of the XML attribute; what
+  // JSON spells as anything but a string stands here as JSON (document.h).
+  std::map<std::string, std::string> extra = {};
 };
 
 struct Scene {
@@ -111,7 +118,7 @@ struct Scene {
   std::vector<Material> materials;
   Node room;
   std::vector<Relation> relations;
-  std::map<std::string, std::string> extra;  // as Node::extra
+  std::map<std::string, std::string> extra = {};  // as Node::extra
 };
 
 }  // namespace takt::scene
