@@ -80,7 +80,7 @@ Proximity CollisionQuery::Search(World& world, double margin_m, bool stop_at_fir
 Proximity CollisionQuery::Closest(World& world, double margin_m) const { return Search(world, margin_m, false, 0); }
 
 bool CollisionQuery::Collides(World& world, double tolerance_m) const {
-  return Search(world, 0, true, -tolerance_m).distance_m < -tolerance_m;
+  return Search(world, std::max(0.0, -tolerance_m), true, -tolerance_m).distance_m < -tolerance_m;
 }
 
 }  // namespace takt::sim

@@ -153,7 +153,8 @@ class CollisionQuery {
   // The closest pair nearer than `margin_m` at the world's current qpos, or distance_m = +infinity.
   // Cost: kinematics, a sphere test per pair of geoms, the exact test for those that pass. Determinism: full.
   Proximity Closest(World& world, double margin_m = 0) const;
-  // True at the first pair that overlaps by more than `tolerance_m`; cheaper than Closest.
+  // True at the first pair that overlaps by more than `tolerance_m`; cheaper than Closest. Negative: a clearance that
+  // must be kept.
   bool Collides(World& world, double tolerance_m = 0) const;
   int pair_count() const { return static_cast<int>(pairs_.size()); }
 

@@ -144,10 +144,23 @@ class Finder {
   }
 
   void Judge(Grasp grasp) {
-    double height = 1e9;
     const std::vector<Box> boxes = GripperBoxes(gripper_, grasp.open_m);
-    for (const Box& box : boxes) {
-      height = std::min(height, Height(support_, grasp.object_from_tool * box.tool_from_box, box.half_m));
+    const auto lowest = [&] {
+      double height = 1e9;
+      for (const Box& box : boxes) {
+        height = std::min(height, Height(support_, grasp.object_from_tool * box.tool_from_box, box.half_m));
+      }
+      return height;
+    };
+    double height = lowest();
+    const Vec3 approach = grasp.object_from_tool.rotation * Vec3::UnitZ();
+    const double above = -approach.dot(support_.normal);
+    if (!(height >= o_.clearance_m) && above > 0.3) {
+      // The contacts may lie nearer to the tips than the tool's origin, but not on their edge.
+      const double back = (o_.clearance_m - height) / above + 1e-9;
+      if (!(back <= gripper_.finger_tip_m - 0.003)) return;
+      grasp.object_from_tool.translation_m -= back * approach;
+      height = lowest();
     }
     if (!(height >= o_.clearance_m)) return;
     for (const Box& box : boxes) {
@@ -156,7 +169,6 @@ class Finder {
     const Vec3 y = grasp.object_from_tool.rotation * Vec3::UnitY();
     const Vec3 lever = com_m_ - grasp.object_from_tool.translation_m;
     const double off = (lever - y * y.dot(lever)).norm() / (0.5 * mesh_.Extent());
-    const double above = -(grasp.object_from_tool.rotation * Vec3::UnitZ()).dot(support_.normal);
     const double from_above = o_.keep_upright ? (above > -0.05 ? 1 : 0) : 0.5 * (1 + above);
     grasp.score = 0.25 * std::max(0.0, 1 - off) + 0.2 * from_above +
                   0.15 * (1 - grasp.friction_needed / std::max(o_.friction, 1e-9)) + 0.15 * std::min(1.0, height / 0.02);

@@ -35,7 +35,7 @@ struct GraspOptions {
 };
 
 struct Grasp {
-  Pose object_from_tool;       // z approach, y from contact_a to contact_b
+  Pose object_from_tool;       // z approach, y from contact_a to contact_b; the contacts lie at z = 0 or nearer to the tips
   double width_m = 0;          // between the contacts
   double open_m = 0;           // opening before the grasp
   Vec3 contact_a_m, contact_b_m;  // in the object's frame

@@ -74,13 +74,15 @@ struct PickRequest {
   // Where the object will be put down: only grasps that reach one of these count (IK there and above). Empty: any.
   std::vector<Pose> world_from_object_goals;
   double goal_lower_m = 0.06;     // PlaceRequest::lower_m of that place
+  bool free_yaw = false;          // PlaceRequest::free_yaw of that place
   bool keep_upright = false;      // the object may only turn about the vertical until it is put down
   std::vector<Grasp> grasps;      // object_from_tool in the body's frame; empty: FindGrasps on its geoms
 };
 
 struct PlaceRequest {
-  // Poses that are equally good, tried in the order of their cost.
+  // Poses that are equally good, tried nearest first.
   std::vector<Pose> world_from_object_goals;
+  bool free_yaw = false;          // each goal may also be turned about the vertical through the object's centre
   double lower_m = 0.06;          // straight, along lower_in_world, at near_speed
   Vec3 lower_in_world = {0, 0, -1};
   double retreat_m = 0.08;        // straight back along the tool

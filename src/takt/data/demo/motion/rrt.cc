@@ -53,7 +53,11 @@ Grown Extend(const PathSpace& space, const Joints& target, double step_m, Tree* 
   const Joints near = tree->nodes[static_cast<size_t>(from)];
   const double distance = Distance(space, near, target);
   const bool reaches = distance <= step_m;
-  const Joints next = reaches ? target : Joints(near + (target - near) * (step_m / distance));
+  Joints next = reaches ? target : Joints(near + (target - near) * (step_m / distance));
+  if (!reaches && space.project) {
+    // A projection that gives back what the step gained would let the tree grow for ever in one place.
+    if (!space.project(&next) || !(Distance(space, next, target) < distance - 0.3 * step_m)) return Grown::kTrapped;
+  }
   if (distance > 1e-12 && (!Check(space, next, checks) || !EdgeValid(space, near, next, checks))) return Grown::kTrapped;
   *added = distance > 1e-12 ? tree->Add(next, from) : from;
   return reaches ? Grown::kReached : Grown::kAdvanced;

@@ -20,6 +20,9 @@ struct PathSpace {
   Joints lever_m;
   double resolution_m = 0.02;
   Validity valid;
+  // Moves a configuration onto a constraint that random ones never fulfil (a cup held upright); false where it cannot.
+  // Empty: no such constraint. `valid` still judges, with the constraint's tolerance, on every edge.
+  std::function<bool(Joints* q)> project;
 };
 
 struct RrtOptions {
@@ -49,6 +52,7 @@ bool EdgeValid(const PathSpace& space, const Joints& a, const Joints& b, int64_t
 // Plans from `start` to any of `goals`: straight lines first, nearest goal first, then RRT-Connect with one tree from all
 // goals, then short cuts. Cost: dominated by `valid`. Determinism: a function of its arguments, if `valid` is.
 // Source: Kuffner and LaValle 2000 (RRT-Connect); Geraerts and Overmars 2007 (short cuts).
+// With a projection every new node is projected (Berenson et al. 2009, CBiRRT).
 // Where we deviate: multiple goals; nearest neighbours by linear search (trees stay below a few thousand nodes); greedy
 // short cuts over whole sub-paths before the random ones.
 PathResult PlanPath(const PathSpace& space, const Joints& start, const std::vector<Joints>& goals,
