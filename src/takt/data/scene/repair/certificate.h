@@ -26,8 +26,8 @@ struct Tolerances {
 
 enum class FaultKind {
   kNotFinite,         // a pose or a size is NaN, infinite, not positive or absurd
+  kDuplicateId,       // another node before it has the same id
   kUnits,             // a size is a thousand times too large: millimetres
-  kTooLarge,          // larger than its support in every yaw
   kPenetration,       // subject and other overlap
   kOutOfBounds,       // subject sticks out of the room, or of the cavity that holds it
   kFloating,          // lowest point above the support
