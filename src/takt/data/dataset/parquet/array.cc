@@ -17,15 +17,22 @@ constexpr std::string_view kNames[] = {"bool",   "int32",  "int64",        "floa
 // The place in Values of what a kind holds; none for lists and structs.
 size_t ValuesIndex(ValueKind kind) {
   switch (kind) {
-    case ValueKind::kBool: return 0;
-    case ValueKind::kInt32: return 1;
-    case ValueKind::kInt64: return 2;
-    case ValueKind::kFloat: return 3;
-    case ValueKind::kDouble: return 4;
+    case ValueKind::kBool:
+      return 0;
+    case ValueKind::kInt32:
+      return 1;
+    case ValueKind::kInt64:
+      return 2;
+    case ValueKind::kFloat:
+      return 3;
+    case ValueKind::kDouble:
+      return 4;
     case ValueKind::kString:
     case ValueKind::kBinary:
-    case ValueKind::kFixedBinary: return 5;
-    default: return std::variant_npos;
+    case ValueKind::kFixedBinary:
+      return 5;
+    default:
+      return std::variant_npos;
   }
 }
 
@@ -61,10 +68,11 @@ void CheckOffsets(const std::string& subject, const std::vector<uint64_t>& offse
 // `parent_valid`: of the struct that the array is a field of; where that is missing, so may the field be.
 void Check(const Field& field, const Array& array, const std::string& path, const std::vector<uint8_t>* parent_valid) {
   if (array.kind != field.kind) {
-    Fail(path, fmt::format("is a column of {}, but the values are {}", ValueKindName(field.kind),
-                           ValueKindName(array.kind)));
+    Fail(path,
+         fmt::format("is a column of {}, but the values are {}", ValueKindName(field.kind), ValueKindName(array.kind)));
   }
-  if (!array.valid.empty() && array.valid.size() != array.length) Fail(path, "has another number of validities than values");
+  if (!array.valid.empty() && array.valid.size() != array.length)
+    Fail(path, "has another number of validities than values");
   if (!field.nullable) {
     for (size_t i = 0; i < array.valid.size(); ++i) {
       const bool expected = parent_valid == nullptr || parent_valid->empty() || (*parent_valid)[i] != 0;
@@ -188,12 +196,23 @@ Array EmptyArray(const Field& field) {
   if (field.kind == ValueKind::kList) array.offsets = {0};
   for (const Field& child : field.children) array.children.push_back(EmptyArray(child));
   switch (ValuesIndex(field.kind)) {
-    case 1: array.values.emplace<1>(); break;
-    case 2: array.values.emplace<2>(); break;
-    case 3: array.values.emplace<3>(); break;
-    case 4: array.values.emplace<4>(); break;
-    case 5: array.values.emplace<5>(); break;
-    default: break;
+    case 1:
+      array.values.emplace<1>();
+      break;
+    case 2:
+      array.values.emplace<2>();
+      break;
+    case 3:
+      array.values.emplace<3>();
+      break;
+    case 4:
+      array.values.emplace<4>();
+      break;
+    case 5:
+      array.values.emplace<5>();
+      break;
+    default:
+      break;
   }
   return array;
 }

@@ -58,10 +58,11 @@ size_t CountValues(const Values& values);
 struct Array {
   ValueKind kind = ValueKind::kInt64;
   size_t length = 0;
-  std::vector<uint8_t> valid;     // [length] 0 = missing; empty = none is missing
-  std::vector<uint64_t> offsets;  // kList: [length + 1]; list i has the items [offsets[i], offsets[i + 1]) of children[0]
-  std::vector<Array> children;    // kList: the items; kStruct: one of `length` for each field
-  Values values;                  // primitive kinds: [length]
+  std::vector<uint8_t> valid;  // [length] 0 = missing; empty = none is missing
+  std::vector<uint64_t>
+      offsets;                  // kList: [length + 1]; list i has the items [offsets[i], offsets[i + 1]) of children[0]
+  std::vector<Array> children;  // kList: the items; kStruct: one of `length` for each field
+  Values values;                // primitive kinds: [length]
 
   bool IsValid(size_t i) const { return valid.empty() || valid[i] != 0; }
   size_t ListLength(size_t i) const { return offsets[i + 1] - offsets[i]; }

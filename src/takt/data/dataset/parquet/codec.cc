@@ -15,13 +15,16 @@ namespace {
 
 uint64_t MaxRatio(Codec codec, const std::string& subject) {
   switch (codec) {
-    case Codec::kNone: return 1;
-    case Codec::kSnappy: return 22;    // a copy of 64 bytes takes 3
-    case Codec::kGzip: return 1033;    // a copy of 258 bytes takes 2 bits
-    case Codec::kZstd: return 32768;   // a run of 128 KiB takes 4 bytes
+    case Codec::kNone:
+      return 1;
+    case Codec::kSnappy:
+      return 22;  // a copy of 64 bytes takes 3
+    case Codec::kGzip:
+      return 1033;  // a copy of 258 bytes takes 2 bits
+    case Codec::kZstd:
+      return 32768;  // a run of 128 KiB takes 4 bytes
   }
-  throw Error(ErrorCode::kUnsupported, subject,
-              fmt::format("is compressed with codec {}", static_cast<int32_t>(codec)),
+  throw Error(ErrorCode::kUnsupported, subject, fmt::format("is compressed with codec {}", static_cast<int32_t>(codec)),
               "Snappy, gzip and zstd are read here");
 }
 
@@ -77,8 +80,11 @@ std::vector<uint8_t> Decompress(Codec codec, std::span<const uint8_t> bytes, uin
 std::string Compress(Codec codec, int zstd_level, std::string_view bytes) {
   std::string out;
   switch (codec) {
-    case Codec::kNone: return std::string(bytes);
-    case Codec::kSnappy: snappy::Compress(bytes.data(), bytes.size(), &out); return out;
+    case Codec::kNone:
+      return std::string(bytes);
+    case Codec::kSnappy:
+      snappy::Compress(bytes.data(), bytes.size(), &out);
+      return out;
     case Codec::kZstd: {
       out.resize(ZSTD_compressBound(bytes.size()));
       const size_t size = ZSTD_compress(out.data(), out.size(), bytes.data(), bytes.size(), zstd_level);
@@ -86,13 +92,12 @@ std::string Compress(Codec codec, int zstd_level, std::string_view bytes) {
       out.resize(size);
       return out;
     }
-    case Codec::kGzip: break;
+    case Codec::kGzip:
+      break;
   }
   throw Error(ErrorCode::kUnsupported, "a Parquet file", "is written with Snappy, zstd or uncompressed");
 }
 
-uint32_t Crc32(std::span<const uint8_t> bytes) {
-  return static_cast<uint32_t>(crc32_z(0, bytes.data(), bytes.size()));
-}
+uint32_t Crc32(std::span<const uint8_t> bytes) { return static_cast<uint32_t>(crc32_z(0, bytes.data(), bytes.size())); }
 
 }  // namespace takt::dataset

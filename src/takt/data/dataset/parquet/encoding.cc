@@ -20,11 +20,15 @@ namespace {
 size_t Width(PhysicalType type, int32_t type_length) {
   switch (type) {
     case PhysicalType::kInt32:
-    case PhysicalType::kFloat: return 4;
+    case PhysicalType::kFloat:
+      return 4;
     case PhysicalType::kInt64:
-    case PhysicalType::kDouble: return 8;
-    case PhysicalType::kFixedLenByteArray: return static_cast<size_t>(type_length);
-    default: return 0;
+    case PhysicalType::kDouble:
+      return 8;
+    case PhysicalType::kFixedLenByteArray:
+      return static_cast<size_t>(type_length);
+    default:
+      return 0;
   }
 }
 
@@ -163,12 +167,18 @@ void MemoryBudget::Take(uint64_t count, uint64_t bytes_each) {
 
 Values EmptyValues(PhysicalType type) {
   switch (type) {
-    case PhysicalType::kBoolean: return std::vector<uint8_t>();
-    case PhysicalType::kInt32: return std::vector<int32_t>();
-    case PhysicalType::kInt64: return std::vector<int64_t>();
-    case PhysicalType::kFloat: return std::vector<float>();
-    case PhysicalType::kDouble: return std::vector<double>();
-    default: return Blobs();
+    case PhysicalType::kBoolean:
+      return std::vector<uint8_t>();
+    case PhysicalType::kInt32:
+      return std::vector<int32_t>();
+    case PhysicalType::kInt64:
+      return std::vector<int64_t>();
+    case PhysicalType::kFloat:
+      return std::vector<float>();
+    case PhysicalType::kDouble:
+      return std::vector<double>();
+    default:
+      return Blobs();
   }
 }
 
@@ -229,7 +239,8 @@ void DecodeValues(Encoding encoding, PhysicalType type, int32_t type_length, std
       }
       return AppendFixed(joined, count, width, out, budget);
     }
-    default: unsupported();
+    default:
+      unsupported();
   }
 }
 

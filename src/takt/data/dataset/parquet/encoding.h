@@ -44,10 +44,10 @@ class RleDecoder {
   int bit_width_;
   const std::string& subject_;
   size_t position_ = 0;
-  uint64_t run_left_ = 0;      // of a repeated value
+  uint64_t run_left_ = 0;  // of a repeated value
   uint32_t run_value_ = 0;
-  uint64_t packed_left_ = 0;   // of packed values
-  uint64_t packed_bit_ = 0;    // of the next one in bytes_
+  uint64_t packed_left_ = 0;  // of packed values
+  uint64_t packed_bit_ = 0;   // of the next one in bytes_
 };
 
 template <class T>

@@ -22,15 +22,19 @@ constexpr size_t kMaxElements = 1 << 16;
 int32_t ReadLogicalType(ThriftReader& in) {
   int32_t converted = -1;
   in.ReadStruct([&](int32_t id, T type) {
-    constexpr int32_t kSame[] = {-1, 0, 1, 3, 4, -1, 6, -1, -1, -1, -1, -1, 19, 20};  // STRING MAP LIST ENUM . DATE . JSON BSON
+    constexpr int32_t kSame[] = {-1, 0,  1,  3,  4,  -1, 6,
+                                 -1, -1, -1, -1, -1, 19, 20};  // STRING MAP LIST ENUM . DATE . JSON BSON
     if (id >= 1 && id < 14) converted = kSame[id];
     if (id != 10) return in.Skip(type);
     int8_t bits = 0;
     bool is_signed = true;
     in.ReadStruct(type, [&](int32_t field, T t) {
-      if (field == 1) bits = in.ReadI8(t);
-      else if (field == 2) is_signed = in.ReadBool(t);
-      else in.Skip(t);
+      if (field == 1)
+        bits = in.ReadI8(t);
+      else if (field == 2)
+        is_signed = in.ReadBool(t);
+      else
+        in.Skip(t);
     });
     const int32_t size = bits == 8 ? 0 : bits == 16 ? 1 : bits == 32 ? 2 : 3;
     converted = (is_signed ? 15 : 11) + size;
@@ -49,18 +53,30 @@ SchemaElement ReadSchemaElement(ThriftReader& in, std::span<const uint8_t> bytes
         element.type = static_cast<PhysicalType>(value);
         return;
       }
-      case 2: element.type_length = in.ReadI32(type); return;
+      case 2:
+        element.type_length = in.ReadI32(type);
+        return;
       case 3: {
         const int32_t value = in.ReadI32(type);
         if (value < 0 || value > 2) in.Fail("has a column of unknown repetition");
         element.repetition = static_cast<Repetition>(value);
         return;
       }
-      case 4: element.name = in.ReadString(type); return;
-      case 5: element.num_children = in.ReadI32(type); return;
-      case 6: element.converted_type = in.ReadI32(type); return;
-      case 7: element.scale = in.ReadI32(type); return;
-      case 8: element.precision = in.ReadI32(type); return;
+      case 4:
+        element.name = in.ReadString(type);
+        return;
+      case 5:
+        element.num_children = in.ReadI32(type);
+        return;
+      case 6:
+        element.converted_type = in.ReadI32(type);
+        return;
+      case 7:
+        element.scale = in.ReadI32(type);
+        return;
+      case 8:
+        element.precision = in.ReadI32(type);
+        return;
       case 10: {
         if (type != T::kStruct) in.Fail("has a logical type that is no structure");
         const size_t begin = in.position();
@@ -68,7 +84,8 @@ SchemaElement ReadSchemaElement(ThriftReader& in, std::span<const uint8_t> bytes
         element.logical_type.assign(reinterpret_cast<const char*>(bytes.data()) + begin, in.position() - begin);
         return;
       }
-      default: in.Skip(type);
+      default:
+        in.Skip(type);
     }
   });
   if (element.converted_type < 0) element.converted_type = from_logical;
@@ -78,10 +95,14 @@ SchemaElement ReadSchemaElement(ThriftReader& in, std::span<const uint8_t> bytes
 ColumnStatistics ReadStatistics(ThriftReader& in, T type) {
   ColumnStatistics statistics;
   in.ReadStruct(type, [&](int32_t id, T t) {
-    if (id == 3) statistics.null_count = in.ReadI64(t);
-    else if (id == 5) statistics.max = in.ReadString(t);
-    else if (id == 6) statistics.min = in.ReadString(t);
-    else in.Skip(t);  // 1 and 2, the older bounds, have no defined order
+    if (id == 3)
+      statistics.null_count = in.ReadI64(t);
+    else if (id == 5)
+      statistics.max = in.ReadString(t);
+    else if (id == 6)
+      statistics.min = in.ReadString(t);
+    else
+      in.Skip(t);  // 1 and 2, the older bounds, have no defined order
   });
   return statistics;
 }
@@ -94,19 +115,38 @@ ColumnChunk ReadColumnMetaData(ThriftReader& in, T type, const Leaf& leaf) {
   chunk.data_page_offset = -1;
   in.ReadStruct(type, [&](int32_t id, T t) {
     switch (id) {
-      case 1: physical = in.ReadI32(t); return;
+      case 1:
+        physical = in.ReadI32(t);
+        return;
       case 2:
         in.ReadList(t, T::kI32, [&] { chunk.encodings.push_back(static_cast<Encoding>(in.ReadI32())); });
         return;
-      case 3: in.ReadList(t, T::kBinary, [&] { path.push_back(in.ReadString()); }); return;
-      case 4: codec = in.ReadI32(t); return;
-      case 5: chunk.num_values = in.ReadI64(t); return;
-      case 6: chunk.uncompressed_bytes = in.ReadI64(t); return;
-      case 7: chunk.compressed_bytes = in.ReadI64(t); return;
-      case 9: chunk.data_page_offset = in.ReadI64(t); return;
-      case 11: chunk.dictionary_page_offset = in.ReadI64(t); return;
-      case 12: chunk.statistics = ReadStatistics(in, t); return;
-      default: in.Skip(t);
+      case 3:
+        in.ReadList(t, T::kBinary, [&] { path.push_back(in.ReadString()); });
+        return;
+      case 4:
+        codec = in.ReadI32(t);
+        return;
+      case 5:
+        chunk.num_values = in.ReadI64(t);
+        return;
+      case 6:
+        chunk.uncompressed_bytes = in.ReadI64(t);
+        return;
+      case 7:
+        chunk.compressed_bytes = in.ReadI64(t);
+        return;
+      case 9:
+        chunk.data_page_offset = in.ReadI64(t);
+        return;
+      case 11:
+        chunk.dictionary_page_offset = in.ReadI64(t);
+        return;
+      case 12:
+        chunk.statistics = ReadStatistics(in, t);
+        return;
+      default:
+        in.Skip(t);
     }
   });
   if (path != leaf.path || physical != static_cast<int32_t>(leaf.type)) {
@@ -141,9 +181,14 @@ RowGroup ReadRowGroup(ThriftReader& in, const ParquetSchema& schema) {
           if (!described) in.Fail("has a column without a description");
         });
         return;
-      case 2: group.total_bytes = in.ReadI64(type); return;
-      case 3: group.num_rows = in.ReadI64(type); return;
-      default: in.Skip(type);
+      case 2:
+        group.total_bytes = in.ReadI64(type);
+        return;
+      case 3:
+        group.num_rows = in.ReadI64(type);
+        return;
+      default:
+        in.Skip(type);
     }
   });
   return group;
@@ -228,30 +273,44 @@ void WriteRowGroup(ThriftWriter& out, const ParquetSchema& schema, const RowGrou
 
 void ReadDataPageHeader(ThriftReader& in, T type, PageHeader& header) {
   in.ReadStruct(type, [&](int32_t id, T t) {
-    if (id == 1) header.num_values = in.ReadI32(t);
-    else if (id == 2) header.encoding = static_cast<Encoding>(in.ReadI32(t));
-    else if (id == 3) header.definition_encoding = static_cast<Encoding>(in.ReadI32(t));
-    else if (id == 4) header.repetition_encoding = static_cast<Encoding>(in.ReadI32(t));
-    else in.Skip(t);
+    if (id == 1)
+      header.num_values = in.ReadI32(t);
+    else if (id == 2)
+      header.encoding = static_cast<Encoding>(in.ReadI32(t));
+    else if (id == 3)
+      header.definition_encoding = static_cast<Encoding>(in.ReadI32(t));
+    else if (id == 4)
+      header.repetition_encoding = static_cast<Encoding>(in.ReadI32(t));
+    else
+      in.Skip(t);
   });
 }
 
 void ReadDictionaryPageHeader(ThriftReader& in, T type, PageHeader& header) {
   in.ReadStruct(type, [&](int32_t id, T t) {
-    if (id == 1) header.num_values = in.ReadI32(t);
-    else if (id == 2) header.encoding = static_cast<Encoding>(in.ReadI32(t));
-    else in.Skip(t);
+    if (id == 1)
+      header.num_values = in.ReadI32(t);
+    else if (id == 2)
+      header.encoding = static_cast<Encoding>(in.ReadI32(t));
+    else
+      in.Skip(t);
   });
 }
 
 void ReadDataPageHeaderV2(ThriftReader& in, T type, PageHeader& header) {
   in.ReadStruct(type, [&](int32_t id, T t) {
-    if (id == 1) header.num_values = in.ReadI32(t);
-    else if (id == 4) header.encoding = static_cast<Encoding>(in.ReadI32(t));
-    else if (id == 5) header.definition_bytes = in.ReadI32(t);
-    else if (id == 6) header.repetition_bytes = in.ReadI32(t);
-    else if (id == 7) header.compressed = in.ReadBool(t);
-    else in.Skip(t);
+    if (id == 1)
+      header.num_values = in.ReadI32(t);
+    else if (id == 4)
+      header.encoding = static_cast<Encoding>(in.ReadI32(t));
+    else if (id == 5)
+      header.definition_bytes = in.ReadI32(t);
+    else if (id == 6)
+      header.repetition_bytes = in.ReadI32(t);
+    else if (id == 7)
+      header.compressed = in.ReadBool(t);
+    else
+      in.Skip(t);
   });
 }
 
@@ -276,7 +335,9 @@ Footer ParseFooter(std::span<const uint8_t> bytes, uint64_t content_end, const s
         footer.schema = ParquetSchema::FromElements(std::move(elements), subject);
         return;
       }
-      case 3: footer.num_rows = in.ReadI64(type); return;
+      case 3:
+        footer.num_rows = in.ReadI64(type);
+        return;
       case 4:
         if (!has_schema) in.Fail("lists its row groups before its schema");
         in.ReadList(type, T::kStruct, [&] {
@@ -289,16 +350,23 @@ Footer ParseFooter(std::span<const uint8_t> bytes, uint64_t content_end, const s
           if (footer.metadata.size() == kMaxElements) in.Fail("has too many keys");
           KeyValue pair;
           in.ReadStruct([&](int32_t field, T t) {
-            if (field == 1) pair.key = in.ReadString(t);
-            else if (field == 2) pair.value = in.ReadString(t);
-            else in.Skip(t);
+            if (field == 1)
+              pair.key = in.ReadString(t);
+            else if (field == 2)
+              pair.value = in.ReadString(t);
+            else
+              in.Skip(t);
           });
           footer.metadata.push_back(std::move(pair));
         });
         return;
-      case 6: footer.created_by = in.ReadString(type); return;
-      case 8: throw Error(ErrorCode::kUnsupported, subject, "is encrypted");
-      default: in.Skip(type);
+      case 6:
+        footer.created_by = in.ReadString(type);
+        return;
+      case 8:
+        throw Error(ErrorCode::kUnsupported, subject, "is encrypted");
+      default:
+        in.Skip(type);
     }
   });
   if (!has_schema) in.Fail("has no schema");
@@ -349,14 +417,29 @@ PageHeader ParsePageHeader(std::span<const uint8_t> bytes, size_t& header_bytes,
   header.uncompressed_bytes = header.compressed_bytes = -1;
   in.ReadStruct([&](int32_t id, T type) {
     switch (id) {
-      case 1: type_number = in.ReadI32(type); return;
-      case 2: header.uncompressed_bytes = in.ReadI32(type); return;
-      case 3: header.compressed_bytes = in.ReadI32(type); return;
-      case 4: header.crc = static_cast<uint32_t>(in.ReadI32(type)); return;
-      case 5: described = 0; return ReadDataPageHeader(in, type, header);
-      case 7: described = 2; return ReadDictionaryPageHeader(in, type, header);
-      case 8: described = 3; return ReadDataPageHeaderV2(in, type, header);
-      default: in.Skip(type);
+      case 1:
+        type_number = in.ReadI32(type);
+        return;
+      case 2:
+        header.uncompressed_bytes = in.ReadI32(type);
+        return;
+      case 3:
+        header.compressed_bytes = in.ReadI32(type);
+        return;
+      case 4:
+        header.crc = static_cast<uint32_t>(in.ReadI32(type));
+        return;
+      case 5:
+        described = 0;
+        return ReadDataPageHeader(in, type, header);
+      case 7:
+        described = 2;
+        return ReadDictionaryPageHeader(in, type, header);
+      case 8:
+        described = 3;
+        return ReadDataPageHeaderV2(in, type, header);
+      default:
+        in.Skip(type);
     }
   });
   if (type_number < 0 || type_number > 3 || (type_number != 1 && described != type_number)) {

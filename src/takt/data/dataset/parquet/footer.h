@@ -36,8 +36,8 @@ struct PageHeader {
   Encoding encoding = Encoding::kPlain;
   Encoding definition_encoding = Encoding::kRle, repetition_encoding = Encoding::kRle;  // kData
   int32_t definition_bytes = 0, repetition_bytes = 0;                                   // kDataV2
-  bool compressed = true;                                                              // kDataV2: the values
-  ColumnStatistics statistics;                                                         // written only
+  bool compressed = true;                                                               // kDataV2: the values
+  ColumnStatistics statistics;                                                          // written only
 };
 
 // Reads a header from the front of `bytes`; gives its length too. Errors: bad_input, negative sizes among them.

@@ -69,7 +69,7 @@ class Assembler {
   Shape ShapeOf(const LeafValues& leaf, bool is_list, int slot, int own, int repetition) const {
     Shape shape;
     const bool repeats = !leaf.repetition_levels.empty();
-    if (leaf.definition_levels.empty()) {  // a required struct of required values
+    if (leaf.definition_levels.empty() && !is_list) {  // a required struct of required values, or no rows
       shape.length = leaf.num_values;
       shape.valid.assign(leaf.num_values, 1);
       return shape;
@@ -183,7 +183,8 @@ void ShredInto(const Field& field, const Array& array, Entries entries, bool has
   }
   if (field.kind == ValueKind::kList) {
     ++repetition;
-    return ShredInto(field.children[0], array.children[0], Unfold(array, entries, repetition), true, repetition, leaves);
+    return ShredInto(field.children[0], array.children[0], Unfold(array, entries, repetition), true, repetition,
+                     leaves);
   }
   if (field.kind == ValueKind::kStruct) {
     for (size_t c = 0; c < field.children.size(); ++c) {

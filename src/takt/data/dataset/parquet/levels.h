@@ -21,9 +21,9 @@ Array Assemble(const Field& field, std::span<const Leaf> leaf_schemas, std::vect
 // The other way round: the leaves of an array that passes CheckArray.
 struct ShreddedLeaf {
   std::vector<uint8_t> definition_levels, repetition_levels;  // as in LeafValues
-  size_t num_values = 0;           // entries, missing ones too
-  const Array* array = nullptr;    // borrowed: the innermost array, with the values
-  bool all_present = true;         // every value of `array`, in order; otherwise those at `places`
+  size_t num_values = 0;                                      // entries, missing ones too
+  const Array* array = nullptr;                               // borrowed: the innermost array, with the values
+  bool all_present = true;  // every value of `array`, in order; otherwise those at `places`
   std::vector<uint64_t> places;
 };
 std::vector<ShreddedLeaf> Shred(const Field& field, const Array& array);

@@ -95,10 +95,13 @@ bool HasPlainOrder(const Leaf& leaf) {
   switch (leaf.type) {
     case PhysicalType::kBoolean:
     case PhysicalType::kFloat:
-    case PhysicalType::kDouble: return true;
+    case PhysicalType::kDouble:
+      return true;
     case PhysicalType::kInt32:
-    case PhysicalType::kInt64: return converted_type < 11 || converted_type > 14;  // UINT_8 .. UINT_64
-    default: return converted_type <= 0;  // any bytes, or UTF8
+    case PhysicalType::kInt64:
+      return converted_type < 11 || converted_type > 14;  // UINT_8 .. UINT_64
+    default:
+      return converted_type <= 0;  // any bytes, or UTF8
   }
 }
 
@@ -228,8 +231,8 @@ class ColumnEncoder {
     }
     if (end - entry > static_cast<size_t>(std::numeric_limits<int32_t>::max())) TooLarge();
     header.num_values = static_cast<int32_t>(end - entry);
-    header.statistics =
-        Statistics(values_, value, last, static_cast<int64_t>(end - entry) - static_cast<int64_t>(last - value), bounds_);
+    header.statistics = Statistics(values_, value, last,
+                                   static_cast<int64_t>(end - entry) - static_cast<int64_t>(last - value), bounds_);
     AddPage(header, plain);
     return last;
   }

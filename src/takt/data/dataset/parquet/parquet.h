@@ -59,7 +59,7 @@ struct ColumnChunk {
 
 struct RowGroup {
   int64_t num_rows = 0;
-  int64_t total_bytes = 0;  // uncompressed
+  int64_t total_bytes = 0;           // uncompressed
   std::vector<ColumnChunk> columns;  // one for each leaf
 };
 
@@ -120,19 +120,18 @@ class ParquetReader {
 };
 
 struct ParquetWriteOptions {
-  Codec codec = Codec::kSnappy;      // kGzip is read only
-  int zstd_level = 3;                // 1..19
-  bool dictionary = true;            // where it makes a column smaller
-  uint64_t page_bytes = 1 << 20;     // a data page ends at the row after which it holds this many bytes
-  std::string created_by;            // in the footer; empty = "takt version X.Y.Z"
+  Codec codec = Codec::kSnappy;   // kGzip is read only
+  int zstd_level = 3;             // 1..19
+  bool dictionary = true;         // where it makes a column smaller
+  uint64_t page_bytes = 1 << 20;  // a data page ends at the row after which it holds this many bytes
+  std::string created_by;         // in the footer; empty = "takt version X.Y.Z"
 };
 
 // Writes a Parquet file row group by row group, into memory or to a file.
 //
-// A file is readable after every Checkpoint(): it ends in a footer that lists all row groups so far, and later row groups
-// come behind that footer, which stays in the file as dead bytes. So a process that dies loses what it wrote since the
-// last Checkpoint(), and RecoverParquet gives the rest back.
-// Determinism: the same calls give the same bytes.
+// A file is readable after every Checkpoint(): it ends in a footer that lists all row groups so far, and later row
+// groups come behind that footer, which stays in the file as dead bytes. So a process that dies loses what it wrote
+// since the last Checkpoint(), and RecoverParquet gives the rest back. Determinism: the same calls give the same bytes.
 class ParquetWriter {
  public:
   // Into memory.

@@ -105,12 +105,11 @@ TEST_P(RealSets, HoldWhatTheirInfoSays) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Parquet, RealSets,
-    testing::Values(Set{"so101_record_v3", "data/chunk-000/file-000.parquet"},
-                    Set{"open50_v3", "data/chunk-000/file-000.parquet"},
-                    Set{"g1_v21", "data/chunk-000/episode_000000.parquet"}),
-    [](const auto& param) { return std::string(param.param.name); });
+INSTANTIATE_TEST_SUITE_P(Parquet, RealSets,
+                         testing::Values(Set{"so101_record_v3", "data/chunk-000/file-000.parquet"},
+                                         Set{"open50_v3", "data/chunk-000/file-000.parquet"},
+                                         Set{"g1_v21", "data/chunk-000/episode_000000.parquet"}),
+                         [](const auto& param) { return std::string(param.param.name); });
 
 TEST(RealFiles, ComeBackTheSameThroughOurWriter) {
   const auto files = AllFiles();

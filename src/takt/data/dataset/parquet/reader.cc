@@ -141,7 +141,8 @@ class ChunkDecoder {
   void LevelsV2(std::span<const uint8_t> bytes, int max, size_t count, std::vector<uint8_t>& all) {
     std::vector<uint8_t>* levels = Grow(all, max, count);
     if (levels == nullptr) return;
-    RleDecoder(bytes, BitWidth(static_cast<uint64_t>(max)), subject_).Decode(count, levels->data() + levels->size() - count);
+    RleDecoder(bytes, BitWidth(static_cast<uint64_t>(max)), subject_)
+        .Decode(count, levels->data() + levels->size() - count);
     CheckLevels(all, max, count);
   }
 

@@ -25,13 +25,20 @@ const std::string kLogicalString{"\x1c\x00\x00", 3}, kLogicalList{"\x3c\x00\x00"
 
 PhysicalType TypeOf(ValueKind kind) {
   switch (kind) {
-    case ValueKind::kBool: return PhysicalType::kBoolean;
-    case ValueKind::kInt32: return PhysicalType::kInt32;
-    case ValueKind::kInt64: return PhysicalType::kInt64;
-    case ValueKind::kFloat: return PhysicalType::kFloat;
-    case ValueKind::kDouble: return PhysicalType::kDouble;
-    case ValueKind::kFixedBinary: return PhysicalType::kFixedLenByteArray;
-    default: return PhysicalType::kByteArray;
+    case ValueKind::kBool:
+      return PhysicalType::kBoolean;
+    case ValueKind::kInt32:
+      return PhysicalType::kInt32;
+    case ValueKind::kInt64:
+      return PhysicalType::kInt64;
+    case ValueKind::kFloat:
+      return PhysicalType::kFloat;
+    case ValueKind::kDouble:
+      return PhysicalType::kDouble;
+    case ValueKind::kFixedBinary:
+      return PhysicalType::kFixedLenByteArray;
+    default:
+      return PhysicalType::kByteArray;
   }
 }
 
@@ -126,7 +133,7 @@ class TreeParser {
 
   // What the node that was just taken holds; takes its name off the path.
   Field Content(const SchemaElement& element, bool nullable, int32_t definition, int32_t repetition) {
-    Field field = element.type ? Primitive(element, nullable, definition, repetition)
+    Field field = element.type           ? Primitive(element, nullable, definition, repetition)
                   : IsListOrMap(element) ? ListOrMap(element, nullable, definition, repetition)
                                          : Group(element, nullable, definition, repetition);
     path_.pop_back();
@@ -144,11 +151,21 @@ class TreeParser {
     Field field = ScalarField(element.name, ValueKind::kBinary, nullable);
     field.converted_type = element.converted_type;
     switch (leaf.type) {
-      case PhysicalType::kBoolean: field.kind = ValueKind::kBool; break;
-      case PhysicalType::kInt32: field.kind = ValueKind::kInt32; break;
-      case PhysicalType::kInt64: field.kind = ValueKind::kInt64; break;
-      case PhysicalType::kFloat: field.kind = ValueKind::kFloat; break;
-      case PhysicalType::kDouble: field.kind = ValueKind::kDouble; break;
+      case PhysicalType::kBoolean:
+        field.kind = ValueKind::kBool;
+        break;
+      case PhysicalType::kInt32:
+        field.kind = ValueKind::kInt32;
+        break;
+      case PhysicalType::kInt64:
+        field.kind = ValueKind::kInt64;
+        break;
+      case PhysicalType::kFloat:
+        field.kind = ValueKind::kFloat;
+        break;
+      case PhysicalType::kDouble:
+        field.kind = ValueKind::kDouble;
+        break;
       case PhysicalType::kByteArray:
         if (element.converted_type == kUtf8 || element.converted_type == kEnum || element.converted_type == kJson) {
           field.kind = ValueKind::kString;
@@ -161,8 +178,8 @@ class TreeParser {
         field.fixed_bytes = leaf.type_length = element.type_length;
         break;
       case PhysicalType::kInt96:
-        throw Error(ErrorCode::kUnsupported, subject_,
-                    fmt::format("holds INT96 in column {}", leaf.Name()), "write its times as INT64 TIMESTAMP");
+        throw Error(ErrorCode::kUnsupported, subject_, fmt::format("holds INT96 in column {}", leaf.Name()),
+                    "write its times as INT64 TIMESTAMP");
     }
     leaves_.push_back(std::move(leaf));
     return field;
@@ -189,10 +206,10 @@ class TreeParser {
     if (*repeated.repetition != Repetition::kRepeated) Fail(subject_, "has a list or map that does not repeat");
     ++definition;
     ++repetition;
-    const bool three_levels =
-        element.converted_type == kListType && !repeated.type && repeated.num_children == 1 &&
-        position_ < elements_.size() && elements_[position_].repetition != Repetition::kRepeated &&
-        repeated.name != "array" && repeated.name != element.name + "_tuple";
+    const bool three_levels = element.converted_type == kListType && !repeated.type && repeated.num_children == 1 &&
+                              position_ < elements_.size() &&
+                              elements_[position_].repetition != Repetition::kRepeated && repeated.name != "array" &&
+                              repeated.name != element.name + "_tuple";
     if (three_levels) {
       list.children.push_back(Node(definition, repetition));
       path_.pop_back();

@@ -23,7 +23,8 @@ Error SystemError(const std::string& path, std::string_view doing) {
 
 class File {
  public:
-  File(const std::filesystem::path& path, int flags) : path_(path.string()), fd_(::open(path.c_str(), flags | O_CLOEXEC, 0644)) {
+  File(const std::filesystem::path& path, int flags)
+      : path_(path.string()), fd_(::open(path.c_str(), flags | O_CLOEXEC, 0644)) {
     if (fd_ < 0) throw SystemError(path_, "open");
   }
   ~File() { ::close(fd_); }
@@ -55,7 +56,8 @@ class FileSource : public ByteSource {
     if (offset > size_ || count > size_ - offset) throw Error(ErrorCode::kBadInput, file_.path(), "ends too early");
     piece.owned.resize(count);
     for (uint64_t done = 0; done < count;) {
-      const ssize_t got = ::pread(file_.fd(), piece.owned.data() + done, count - done, static_cast<off_t>(offset + done));
+      const ssize_t got =
+          ::pread(file_.fd(), piece.owned.data() + done, count - done, static_cast<off_t>(offset + done));
       if (got < 0 && errno == EINTR) continue;
       if (got < 0) throw SystemError(file_.path(), "read");
       if (got == 0) throw Error(ErrorCode::kBadInput, file_.path(), "became shorter while it was read");

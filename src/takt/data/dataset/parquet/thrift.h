@@ -13,8 +13,19 @@ namespace takt::dataset {
 
 // Type codes of Thrift's compact protocol. A boolean field carries its value in its type.
 enum class ThriftType : uint8_t {
-  kStop = 0, kTrue = 1, kFalse = 2, kByte = 3, kI16 = 4, kI32 = 5, kI64 = 6,
-  kDouble = 7, kBinary = 8, kList = 9, kSet = 10, kMap = 11, kStruct = 12
+  kStop = 0,
+  kTrue = 1,
+  kFalse = 2,
+  kByte = 3,
+  kI16 = 4,
+  kI32 = 5,
+  kI64 = 6,
+  kDouble = 7,
+  kBinary = 8,
+  kList = 9,
+  kSet = 10,
+  kMap = 11,
+  kStruct = 12
 };
 
 // Reads the compact protocol. Nothing is allocated that the bytes do not hold; nesting is bounded.

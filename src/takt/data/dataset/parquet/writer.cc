@@ -120,8 +120,8 @@ void ParquetWriter::WriteRowGroup(const std::vector<Array>& columns) {
 void ParquetWriter::CopyRowGroup(const ParquetReader& from, size_t row_group) {
   const std::vector<Leaf>& ours = schema().leaves();
   if (ours != from.schema().leaves() || schema().fields() != from.fields()) {
-    throw Error(ErrorCode::kBadInput, from.subject(),
-                fmt::format("has other columns than {}", state_->subject), "row groups are copied between equal schemas");
+    throw Error(ErrorCode::kBadInput, from.subject(), fmt::format("has other columns than {}", state_->subject),
+                "row groups are copied between equal schemas");
   }
   RowGroup group = from.row_groups().at(row_group);
   uint64_t end = state_->size;
