@@ -17,6 +17,8 @@
 
 namespace takt::dataset {
 
+struct PictureHistogram;
+
 struct WriterOptions {
   DatasetFormat format = DatasetFormat::kV30;
   int fps = 30;
@@ -93,6 +95,7 @@ class DatasetWriter {
 
  private:
   struct State;
+  friend void SetPictureHistograms(DatasetWriter& writer, std::map<std::string, PictureHistogram> pictures);
   std::unique_ptr<State> state_;
 };
 

@@ -44,7 +44,8 @@ void CheckSameSetup(const AVCodecParameters& a, const AVCodecParameters& b, cons
                     const std::string& second) {
   const bool same = a.codec_id == b.codec_id && a.width == b.width && a.height == b.height &&
                     a.extradata_size == b.extradata_size &&
-                    std::memcmp(a.extradata, b.extradata, static_cast<size_t>(a.extradata_size)) == 0;
+                    (a.extradata_size == 0 ||
+                     std::memcmp(a.extradata, b.extradata, static_cast<size_t>(a.extradata_size)) == 0);
   if (!same) {
     throw Error(ErrorCode::kBadInput, second, fmt::format("was encoded otherwise than {}", first),
                 "they can be joined only by encoding again");
@@ -75,14 +76,23 @@ bool CanCopyClip(const VideoClip& clip) {
   return CanCopy(clip, source.packets, source.ranks);
 }
 
-bool SameVideoSetup(const std::filesystem::path& a, const std::filesystem::path& b) {
-  av::Mp4Input first(a.string(), nullptr), second(b.string(), nullptr);
-  try {
-    CheckSameSetup(*first.stream().codecpar, *second.stream().codecpar, a.string(), b.string());
-  } catch (const Error&) {
-    return false;
+FilmLayout ProbeFilmLayout(const std::filesystem::path& path) {
+  av::Mp4Input input(path.string(), nullptr);
+  const AVCodecParameters& p = *input.stream().codecpar;
+  FilmLayout layout;
+  layout.setup = fmt::format("{} {}x{} ", avcodec_get_name(p.codec_id), p.width, p.height);
+  if (p.extradata_size > 0) {
+    layout.setup.append(reinterpret_cast<const char*>(p.extradata), static_cast<size_t>(p.extradata_size));
   }
-  return true;
+  const int64_t count = input.CountIndexed();
+  for (int64_t i = 0; i < count; ++i) {
+    layout.frame_bytes.push_back(avformat_index_get_entry(&input.stream(), static_cast<int>(i))->size);
+  }
+  return layout;
+}
+
+bool SameVideoSetup(const std::filesystem::path& a, const std::filesystem::path& b) {
+  return ProbeFilmLayout(a).setup == ProbeFilmLayout(b).setup;
 }
 
 std::vector<uint8_t> ConcatMp4(std::span<const VideoClip> clips, int fps) {

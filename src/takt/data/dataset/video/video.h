@@ -86,6 +86,14 @@ struct VideoClip {
 // Errors: as ProbeVideo; bad_input for frames that are not there.
 bool CanCopyClip(const VideoClip& clip);
 
+// What joining needs to know of a film, from its header alone.
+struct FilmLayout {
+  std::string setup;                 // codec, size and encoder setup: films with equal ones can be joined
+  std::vector<int64_t> frame_bytes;  // of each packet, in decode order
+};
+// Errors: as ProbeVideo.
+FilmLayout ProbeFilmLayout(const std::filesystem::path& path);
+
 // Whether two films can be joined: one codec, size and encoder setup. Errors: as ProbeVideo.
 bool SameVideoSetup(const std::filesystem::path& a, const std::filesystem::path& b);
 
