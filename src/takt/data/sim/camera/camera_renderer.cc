@@ -218,8 +218,7 @@ void CameraRenderer::Impl::FindShadows(const Frame& frame, const bool* active, S
   }
   if (!any) return;
   RTCIntersectContext context;
-  rtcInitIntersectContext(&context);
-  context.flags = RTC_INTERSECT_CONTEXT_FLAG_COHERENT;
+  rtcInitIntersectContext(&context);  // never "coherent": Embree 3.13's occlusion query over instances does not end then
   rtcOccluded16(valid, top, &context, &rays);
   for (int lane = 0; lane < kLanes; ++lane) {
     if (valid[lane] != 0 && rays.tfar[lane] < 0) surfaces[lane].lit = false;

@@ -149,7 +149,9 @@ TEST(CameraTest, GeometryIsRight) {
       const size_t at = static_cast<size_t>(y) * 64 + x;
       const bool inside = x >= 24 && x < 40 && y >= 24 && y < 40;
       EXPECT_EQ(frame.segmentation[at], inside ? 9u : 0u);
-      if (inside) EXPECT_NEAR(frame.depth_m[at], 2, 1e-5);
+      if (inside) {
+        EXPECT_NEAR(frame.depth_m[at], 2, 1e-5);
+      }
       seen += inside;
     }
   }
@@ -267,7 +269,9 @@ TEST(CameraTest, RefusesWhatIsWrong) {
   capture::Camera none = camera;
   none.width_px = 0;
   ExpectBad([&] { renderer.Render(scene.world_from_body, none, {}, &frame); });
-  ExpectBad([&] { renderer.Render(scene.world_from_body, camera, {.supersampling = 0}, &frame); });
+  CameraOptions no_samples;
+  no_samples.supersampling = 0;
+  ExpectBad([&] { renderer.Render(scene.world_from_body, camera, no_samples, &frame); });
   ExpectBad([&] { CameraFromVerticalFov(8, 8, 4, {}); });
   ExpectBad([&] { LookAt({0, 0, 1}, {0, 0, 0}); });
   ExpectBad([&] { LookAt({0, 0, 1}, {0, 0, 1}, Vec3::UnitX()); });

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <benchmark/benchmark.h>
+
+#include <cmath>
+#include <ctime>
+#include <filesystem>
+#include <string>
+
+#include "takt/data/sim/camera/background.h"
+#include "takt/data/sim/camera/camera.h"
+#include "takt/data/sim/camera/camera_test_scene.h"
+#include "takt/data/splat/scene_file.h"
+
+namespace takt::sim {
+namespace {
+
+double ThreadCpuSeconds() {
+  timespec t;
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+  return static_cast<double>(t.tv_sec) + 1e-9 * static_cast<double>(t.tv_nsec);
+}
+
+// The files are of y-down captures a few units across; their middle goes half a metre below the camera's target.
+std::shared_ptr<const SplatBackground> Background(const std::string& file, double thin_px) {
+  const splat::Splats splats = splat::ReadScene(std::filesystem::path(TAKT_SHARED_DATA) / "splat/files" / file);
+  Similarity place;
+  place.scale = 1;
+  place.pose = {Quat(std::sqrt(0.5), -std::sqrt(0.5), 0, 0), {0, 0, 0}};  // y down becomes z up
+  return std::make_shared<const SplatBackground>(splats, place);
+}
+
+// Frames a second of one thread, from its CPU time. Twelve bodies of about 5,000 triangles in all fall and turn from frame to
+// frame; `moving` turns the camera too, as one on a wrist does.
+void Frames(benchmark::State& state, const char* background, bool moving, double thin_px, bool shadows, int size_px) {
+  if (background && !std::filesystem::exists(std::filesystem::path(TAKT_SHARED_DATA) / "splat/files" / background)) {
+    return state.SkipWithError("needs ../shared/data/splat/files");
+  }
+  const TestScene scene = MakeTestScene(12, 16, 1);
+  const auto shared = std::make_shared<const CameraScene>(scene.shapes, static_cast<int>(scene.world_from_body.size()));
+  const auto place = background ? Background(background, thin_px) : nullptr;
+  CameraRenderer renderer(shared, place);
+  CameraOptions options;
+  options.light.shadows = shadows;
+  CameraFrame frame;
+  std::vector<Pose> poses = scene.world_from_body;
+  int step = 0;
+  const auto draw = [&] {
+    for (size_t i = 1; i < poses.size(); ++i) {
+      poses[i] = scene.world_from_body[i] * Pose::Yaw(0.01 * step, {0, 0, 0.1 * std::sin(0.1 * step)});
+    }
+    const double turn = moving ? 0.02 * step : 0;
+    const Vec3 eye(1.2 * std::sin(turn), -1.2 * std::cos(turn), 0.9);
+    renderer.Render(poses, CameraFromVerticalFov(size_px, size_px, 0.9, LookAt(eye, {0, 0, 0.05})), options, &frame);
+    ++step;
+  };
+  draw();
+  const double cpu_s = ThreadCpuSeconds();
+  for (auto _ : state) draw();
+  const double used_s = ThreadCpuSeconds() - cpu_s;
+  state.counters["frames_per_cpu_s"] = static_cast<double>(state.iterations()) / used_s;
+  state.counters["triangles"] = static_cast<double>(shared->triangles());
+  if (place) state.counters["splats"] = static_cast<double>(place->splats_in_world().size());
+}
+
+void BM_Frames(benchmark::State& state, const char* background, bool moving, double thin_px) {
+  Frames(state, background, moving, thin_px, true, 128);
+}
+BENCHMARK_CAPTURE(BM_Frames, plain_fixed, nullptr, false, 0.0)->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(BM_Frames, plain_moving, nullptr, true, 0.0)->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(BM_Frames, biker_fixed, "biker.spz", false, 0.0)->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(BM_Frames, biker_moving, "biker.spz", true, 0.0)->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(BM_Frames, guitar_moving, "guitar.compressed.ply", true, 0.0)->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(BM_Frames, biker_moving_thinned, "biker.spz", true, 1.0)->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(BM_Frames, guitar_moving_thinned, "guitar.compressed.ply", true, 1.0)->Unit(benchmark::kMillisecond);
+
+void BM_FramesWithoutShadows(benchmark::State& state) { Frames(state, nullptr, false, 0, false, 128); }
+BENCHMARK(BM_FramesWithoutShadows)->Unit(benchmark::kMillisecond);
+void BM_Frames224(benchmark::State& state) { Frames(state, nullptr, false, 0, true, 224); }
+BENCHMARK(BM_Frames224)->Unit(benchmark::kMillisecond);
+
+}  // namespace
+}  // namespace takt::sim
