@@ -86,6 +86,7 @@ void Sink::Add(Code code, size_t offset, std::string message, std::string hint) 
                           code == Code::kUnknownMaterial;
   if (has_broken_off_ && is_absence) return;
   has_broken_off_ = has_broken_off_ || code == Code::kSyntax || code == Code::kTooLarge;
+  errors_ += RowOf(code).severity == Severity::kError;
   Diagnostic diagnostic{RowOf(code).severity, std::string(RowOf(code).name), file_, 0, 0, std::move(message),
                         std::move(hint)};
   if (found_.size() == kMaxDiagnostics) {

@@ -36,7 +36,7 @@ struct Attribute {
   ValueForm form = ValueForm::kText;
   int columns = 0;      // when written as JSON: 0 a number, 1 a list, 2 a list of pairs
   std::string json = {};  // as Node::extra keeps it, where that is not `text`; written to JSON as it stands
-  size_t offset = 0;    // of the key in the text, in bytes
+  size_t offset = static_cast<size_t>(-1);  // of the key in the text, in bytes; the largest number: from no text
 
   bool operator==(const Attribute& other) const { return key == other.key && text == other.text; }
 };
@@ -45,7 +45,7 @@ struct Element {
   std::string name;
   std::vector<Attribute> attributes = {};
   std::vector<Element> children = {};
-  size_t offset = 0;            // of its name (XML) or of its brace (JSON) in the text
+  size_t offset = static_cast<size_t>(-1);  // of its name (XML) or of its brace (JSON) in the text
   size_t begin = 0, end = 0;    // the bytes that it takes in the text; empty where it came from none
 
   const Attribute* Find(std::string_view key) const;
@@ -80,13 +80,14 @@ class Sink {
 
   Sink(std::string_view text, std::string file);
   void Add(Code code, size_t offset, std::string message, std::string hint = {});
+  size_t Errors() const { return errors_; }
   // In the order of the text; what has no place comes last.
   std::vector<Diagnostic> Take();
 
  private:
   std::string file_;
   std::vector<size_t> line_begins_;
-  size_t size_ = 0;
+  size_t size_ = 0, errors_ = 0;
   bool has_broken_off_ = false;
   std::vector<std::pair<size_t, Diagnostic>> found_;
 };

@@ -38,6 +38,9 @@ Element ElementFrom(const Node& node, Depth depth = Depth::kWithChildren);
 Element ElementFrom(const Relation& relation);
 Element ElementFrom(const Material& material);
 
+// Applies one operation of a patch (patch.h) in the forms of JSON; false, and the scene half changed, where it cannot be.
+bool ApplyOne(Scene* scene, const Element& op);
+
 // What is wrong with a scene as a whole.
 void CheckScene(const Scene& scene, const Places& places, Sink* sink);
 void CheckBodies(const Scene& scene, const Places& places, Sink* sink);     // boxes, parts, surfaces, units
