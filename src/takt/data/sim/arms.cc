@@ -103,7 +103,7 @@ Robot LoadRobot(const std::string& name_or_path) {
   Robot robot;
   robot.mjcf = ReadTextFile(path, uint64_t{64} << 20);
   robot.asset_folder = path.has_parent_path() ? path.parent_path() : ".";
-  robot.info = Derive(*Model::Compile(robot.mjcf, {.asset_folder = robot.asset_folder, .subject = name_or_path}), name_or_path);
+  robot.info = Derive(*Model::Compile(robot.mjcf, {robot.asset_folder, name_or_path, {}}), name_or_path);
   return robot;
 }
 

@@ -10,7 +10,8 @@ namespace {
 // 0.04 m open: the pads 0.08 m apart). The tool site lies between the pads, 10 mm inside the tips.
 //   Pads: boxes, so that a cube meets faces; condim 4, so that one point of a cylinder still resists twist; a torsional
 //   coefficient of 10 mm, the radius of a soft fingertip's patch. solref 4 ms is the stiffest that a step of 2 ms allows.
-//   The solver settings that keep what is held from creeping (elliptic cone, impratio) stand in <option>.
+//   The settings that keep what is held from creeping stand in <option>: elliptic cone, impratio, and several contact
+//   points for convex pairs (multiccd): with one, a cylinder between flat pads slipped by up to 17 mm in 23 of 216 grasps.
 // %HAND_MASS% and %FORCE% are replaced.
 constexpr const char* kGripperBodies = R"(
           <geom name="palm" type="box" size="0.02 0.055 0.02" pos="0 0 0.022" mass="%HAND_MASS%" class="shell"/>
@@ -54,7 +55,7 @@ constexpr const char* kDefaults = R"(
 
 constexpr const char* kOption = R"(
   <compiler angle="radian" autolimits="true"/>
-  <option timestep="0.002" cone="elliptic" impratio="10"/>)";
+  <option timestep="0.002" cone="elliptic" impratio="10"><flag multiccd="enable"/></option>)";
 
 // Links of 220 and 200 mm, and 140 mm from wrist to tool. At zero the upper arm stands up and the rest points forward;
 // positive pitch leans forward and down.

@@ -441,7 +441,7 @@ class Lowering {
 LoweredMjcf LowerMjcf(std::string_view text, const LowerOptions& options) {
   LoweredMjcf lowered;
   mjcf::Source source;
-  mjcf::Read(text, options.asset_folder, options.subject, &source);
+  mjcf::Read(text, options, &source);
   if (!shim::kVersion3) Lowering(&source, &lowered).Run();
   lowered.text = mjcf::Text(&source);
   return lowered;

@@ -22,6 +22,7 @@ struct LoweredItem {
 struct LowerOptions {
   std::filesystem::path asset_folder;  // include and asset files must lie inside; empty: none may be named
   std::string subject = "MJCF";        // how errors and items name the text
+  std::vector<std::filesystem::path> more_folders;  // absolute file names may lie in these too
 };
 
 struct LoweredMjcf {

@@ -15,6 +15,10 @@
 #include "takt/core/base/file.h"
 
 namespace takt::sim::mjcf {
+
+using pugi::xml_attribute;
+using pugi::xml_node;
+
 namespace {
 
 namespace fs = std::filesystem;
@@ -30,12 +34,21 @@ constexpr const char* kRotations[] = {"quat", "axisangle", "euler", "xyaxes", "z
 
 class Reader {
  public:
-  Reader(const fs::path& folder, Source* source) : folder_(folder), source_(source) {
-    if (!folder_.empty()) {
-      std::error_code code;
-      root_ = fs::weakly_canonical(folder_, code);
-      if (code) throw Error(ErrorCode::kIo, folder_.string(), "cannot be opened: " + code.message());
-    }
+  Reader(const LowerOptions& options, Source* source) : source_(source) {
+    if (!options.asset_folder.empty()) root_ = Canonical(options.asset_folder);
+    for (const fs::path& folder : options.more_folders) more_.push_back(Canonical(folder));
+  }
+
+  static fs::path Canonical(const fs::path& folder) {
+    std::error_code code;
+    const fs::path canonical = fs::weakly_canonical(fs::absolute(folder), code);
+    if (code) throw Error(ErrorCode::kIo, folder.string(), "cannot be opened: " + code.message());
+    return canonical;
+  }
+
+  static bool IsInside(const fs::path& file, const fs::path& folder) {
+    const fs::path relative = file.lexically_relative(folder);
+    return !folder.empty() && !relative.empty() && *relative.begin() != "..";
   }
 
   // Parses one file into `document` and marks the places of its elements.
@@ -77,12 +90,13 @@ class Reader {
   fs::path Resolve(const std::string& name, const fs::path& below, const std::string& subject, int line) {
     const std::string where = fmt::format("line {}: '{}' ", line, name);
     if (name.empty() || name.find('\0') != std::string::npos) Bad(subject, where + "names no file");
-    if (root_.empty()) Bad(subject, where + "is a file, and no asset folder was given");
-    const fs::path wanted = fs::path(name).is_absolute() ? fs::path(name) : root_ / below / name;
+    const bool absolute = fs::path(name).is_absolute();
+    if (root_.empty() && !(absolute && !more_.empty())) Bad(subject, where + "is a file, and no asset folder was given");
     std::error_code code;
-    const fs::path real = fs::weakly_canonical(wanted, code);
-    const fs::path relative = code ? fs::path() : real.lexically_relative(root_);
-    if (relative.empty() || *relative.begin() == "..") Bad(subject, where + "lies outside the folder of the model", "put it beside the model, or below");
+    const fs::path real = fs::weakly_canonical(absolute ? fs::path(name) : root_ / below / name, code);
+    const bool inside = !code && (IsInside(real, root_) ||
+        (absolute && std::any_of(more_.begin(), more_.end(), [&](const fs::path& folder) { return IsInside(real, folder); })));
+    if (!inside) Bad(subject, where + "lies outside the folder of the model", "put it beside the model, or below");
     if (!fs::is_regular_file(real, code)) throw Error(ErrorCode::kNotFound, subject, where + "does not exist");
     return real;
   }
@@ -135,7 +149,8 @@ class Reader {
   }
 
  private:
-  fs::path folder_, root_;
+  fs::path root_;
+  std::vector<fs::path> more_;
   Source* source_;
   uint64_t bytes_ = 0;
 };
@@ -147,8 +162,9 @@ Quat Normalised(const Quat& q) {
 
 }  // namespace
 
-void Read(std::string_view text, const fs::path& asset_folder, const std::string& subject, Source* source) {
-  Reader reader(asset_folder, source);
+void Read(std::string_view text, const LowerOptions& options, Source* source) {
+  const std::string& subject = options.subject;
+  Reader reader(options, source);
   reader.Parse(text, subject, &source->document);
   reader.CheckDepth(source->document, subject);
   const pugi::xml_node root = source->document.document_element();
@@ -254,6 +270,40 @@ Angles ReadAngles(const pugi::xml_node& root) {
     if (const auto a = compiler.attribute("eulerseq")) angles.sequence = a.value();
   }
   return angles;
+}
+
+void ToRadians(xml_node root) {
+  const Angles angles = ReadAngles(root);
+  const bool plain = !angles.degrees && angles.sequence == "xyz";
+  for (xml_node element : Elements(root)) {
+    if (element.attribute("axisangle") || element.attribute("euler")) {
+      const Quat q = ReadPose(element, angles).rotation;
+      for (const char* name : kRotations) element.remove_attribute(name);
+      element.append_attribute("quat") = Join({q.w(), q.x(), q.y(), q.z()}).c_str();
+    }
+    if (!angles.degrees || std::strcmp(element.name(), "joint") != 0) continue;
+    std::string type = element.attribute("type").value();
+    if (type.empty() && std::strcmp(element.parent().name(), "default") == 0) {
+      for (xml_node up = element.parent(); type.empty() && std::strcmp(up.name(), "default") == 0; up = up.parent())
+        type = up.child("joint").attribute("type").value();
+    } else if (type.empty()) {
+      type = Effective(root, element, "joint", "type");
+    }
+    if (type == "slide" || type == "free") continue;
+    for (const char* name : {"range", "ref", "springref"}) {
+      xml_attribute a = element.attribute(name);
+      if (!a) continue;
+      std::vector<double> values = Numbers(a.value());
+      for (double& value : values) value *= M_PI / 180;
+      a = Join(values).c_str();
+    }
+  }
+  if (plain) return;
+  for (xml_node compiler : root.children("compiler"))
+    for (const char* name : {"angle", "eulerseq"}) compiler.remove_attribute(name);
+  xml_node compiler = root.child("compiler");
+  if (!compiler) compiler = root.prepend_child("compiler");
+  compiler.append_attribute("angle") = "radian";
 }
 
 bool HasRotation(const pugi::xml_node& element) {

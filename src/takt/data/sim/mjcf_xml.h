@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "takt/core/geom/pose.h"
+#include "takt/data/sim/mjcf_lower.h"
 
 namespace takt::sim::mjcf {
 
@@ -21,9 +22,9 @@ struct Source {
   std::vector<std::string> files;       // files[0] is the subject
 };
 
-// Parses, checks size and depth, merges includes, makes asset files absolute (all must lie in `asset_folder`).
+// Parses, checks size and depth, merges includes, makes asset files absolute (all must lie in the folders of `options`).
 // Errors: as LowerMjcf.
-void Read(std::string_view text, const std::filesystem::path& asset_folder, const std::string& subject, Source* source);
+void Read(std::string_view text, const LowerOptions& options, Source* source);
 
 // The element's place in words of the user: file and line.
 std::pair<std::string, int> Place(const Source& source, const pugi::xml_node& element);
@@ -48,6 +49,9 @@ struct Angles {
   std::string sequence = "xyz";
 };
 Angles ReadAngles(const pugi::xml_node& root);
+
+// Writes every angle of the model in radians: rotations as quaternions, ranges and references of hinges.
+void ToRadians(pugi::xml_node root);
 
 // Pose of pos and one of quat, axisangle, euler, xyaxes, zaxis.
 Pose ReadPose(const pugi::xml_node& element, const Angles& angles);

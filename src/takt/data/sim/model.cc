@@ -79,7 +79,7 @@ void ApplyDampingRatio(mjModel* m, int actuator_idx, double ratio) {
 std::shared_ptr<const Model> Model::Compile(std::string_view mjcf, const CompileOptions& options) {
   if (mjcf.size() > kMaxTextBytes)
     throw Error(ErrorCode::kBadInput, options.subject, fmt::format("is {} bytes long; at most {} are read", mjcf.size(), kMaxTextBytes));
-  LoweredMjcf lowered = LowerMjcf(mjcf, {.asset_folder = options.asset_folder, .subject = options.subject});
+  LoweredMjcf lowered = LowerMjcf(mjcf, {options.asset_folder, options.subject, options.more_folders});
   std::string message;
   mjModel* m = nullptr;
   {
@@ -109,7 +109,7 @@ std::shared_ptr<const Model> Model::Compile(std::string_view mjcf, const Compile
 std::shared_ptr<const Model> Model::Load(const std::filesystem::path& path) {
   const std::string text = ReadTextFile(path, kMaxTextBytes);
   std::filesystem::path folder = path.parent_path();
-  return Compile(text, {.asset_folder = folder.empty() ? "." : folder, .subject = path.string()});
+  return Compile(text, {.asset_folder = folder.empty() ? "." : folder, .subject = path.string(), .more_folders = {}});
 }
 
 Model::Model(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}

@@ -99,6 +99,7 @@ struct KeyframeInfo {
 struct CompileOptions {
   std::filesystem::path asset_folder;     // where include and asset files lie; empty: the text may name none
   std::string subject = "MJCF";           // how errors name the text
+  std::vector<std::filesystem::path> more_folders;  // further folders that absolute names may lie in (a merged robot's)
 };
 
 // A compiled model; never changes, so that threads share it. Build one World per thread on it.

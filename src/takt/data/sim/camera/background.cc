@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "takt/data/sim/camera/background.h"
 
+#include <algorithm>
+#include <cstddef>
+
 #include "takt/core/base/error.h"
 #include "takt/data/sim/camera/background_cache.h"
 #include "takt/data/splat/model/transform.h"
@@ -23,6 +26,42 @@ SplatBackground::SplatBackground(const splat::Splats& splats, const Similarity& 
   for (int i = 0; i < 9; ++i) rotation[i] = r(i / 3, i % 3);
   const Vec3& t = world_from_splat.pose.translation_m;
   splats_ = splat::TransformSplats(splats, rotation, {t[0], t[1], t[2]}, world_from_splat.scale);
+}
+
+std::shared_ptr<const SplatBackground> SplatBackground::Thinned(std::span<const capture::Camera> views,
+                                                                double min_weight_px) const {
+  std::vector<double> weight(splats_.size(), 0);
+  splat::Renderer renderer;
+  splat::Picture picture;
+  splat::Renderer::Moments moments;
+  for (const capture::Camera& view : views) {
+    renderer.Forward(splats_, view, {}, &picture);
+    renderer.SecondMoments(picture, &moments);
+    for (size_t i = 0; i < moments.splat_idx.size(); ++i) {
+      double& most = weight[moments.splat_idx[i]];
+      most = std::max(most, moments.weight[i]);
+    }
+  }
+  const std::shared_ptr<SplatBackground> thinned(new SplatBackground);
+  splat::Splats& out = thinned->splats_;
+  out.sh_degree = splats_.sh_degree;
+  out.antialiased = splats_.antialiased;
+  const auto copy = [](const std::vector<float>& from, std::vector<float>& to, size_t i, size_t floats) {
+    to.insert(to.end(), from.begin() + static_cast<std::ptrdiff_t>(i * floats),
+              from.begin() + static_cast<std::ptrdiff_t>((i + 1) * floats));
+  };
+  for (size_t i = 0; i < splats_.size(); ++i) {
+    if (!(weight[i] >= min_weight_px)) continue;
+    copy(splats_.means, out.means, i, 3);
+    copy(splats_.log_scales, out.log_scales, i, 3);
+    copy(splats_.quats, out.quats, i, 4);
+    copy(splats_.logits, out.logits, i, 1);
+    copy(splats_.sh, out.sh, i, static_cast<size_t>(splats_.sh_stride()));
+  }
+  if (out.size() == 0) {
+    throw Error(ErrorCode::kBadInput, "background", "shows no splat in any view", "give views that look at it, or a smaller weight");
+  }
+  return thinned;
 }
 
 const splat::Picture& BackgroundCache::Get(const std::shared_ptr<const SplatBackground>& background,
