@@ -42,7 +42,27 @@ void Frames(benchmark::State& state, const char* background, bool moving, double
   }
   const TestScene scene = MakeTestScene(12, 18, 1);
   const auto shared = std::make_shared<const CameraScene>(scene.shapes, static_cast<int>(scene.world_from_body.size()));
-  const auto place = background ? Background(background) : nullptr;
+  auto place = background ? Background(background) : nullptr;
+  const auto full = place;
+  if (place && thin_px > 0) {
+    std::vector<capture::Camera> views;
+    for (int i = 0; i < 48; ++i) {
+      views.push_back(Orbit(0.137 + i * 2 * std::numbers::pi / 48, i % 2 == 0 ? 0.7 : 1.1, size_px));
+    }
+    place = full->Thinned(views, thin_px);
+    double squares = 0;  // of the full picture against the thinned one, on views between
+    splat::Renderer splats;
+    splat::Picture a, b;
+    for (int i = 0; i < 16; ++i) {
+      const auto camera = Orbit(0.02 + i * 2 * std::numbers::pi / 16, 0.9, size_px);
+      splats.Forward(full->splats_in_world(), camera, {}, &a);
+      splats.Forward(place->splats_in_world(), camera, {}, &b);
+      for (size_t k = 0; k < 3 * a.pixels(); ++k) {
+        squares += std::pow(a.planes[k] - b.planes[k], 2) / (16.0 * 3.0 * static_cast<double>(a.pixels()));
+      }
+    }
+    state.counters["psnr_db"] = -10 * std::log10(squares);
+  }
   CameraRenderer renderer(shared, place);
   CameraOptions options;
   options.light.shadows = shadows;

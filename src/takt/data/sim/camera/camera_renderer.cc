@@ -218,7 +218,7 @@ void CameraRenderer::Impl::FindShadows(const Frame& frame, const bool* active, S
   }
   if (!any) return;
   RTCIntersectContext context;
-  rtcInitIntersectContext(&context);  // never "coherent": Embree 3.13's occlusion query over instances does not end then
+  rtcInitIntersectContext(&context);  // not "coherent": Embree 3.13's occlusion query over instances may then never end
   rtcOccluded16(valid, top, &context, &rays);
   for (int lane = 0; lane < kLanes; ++lane) {
     if (valid[lane] != 0 && rays.tfar[lane] < 0) surfaces[lane].lit = false;
@@ -340,7 +340,6 @@ void CameraRenderer::Impl::TraceSample(const Frame& frame, int x0, int y0, int s
     if (!any) break;
     RTCIntersectContext context;
     rtcInitIntersectContext(&context);
-    context.flags = RTC_INTERSECT_CONTEXT_FLAG_COHERENT;
     rtcIntersect16(valid, top, &context, &packet);
     Surface surfaces[kLanes];
     bool hit[kLanes];
