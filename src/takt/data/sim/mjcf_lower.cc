@@ -108,6 +108,10 @@ class Lowering {
   Lowering(mjcf::Source* source, LoweredMjcf* out)
       : source_(source), root_(source->document.document_element()), out_(out), angles_(mjcf::ReadAngles(root_)) {}
 
+  // Physics needs no pictures: textures go (they would be copied with every variant of a model), materials keep their
+  // colour. The only rule that a newer MuJoCo needs too.
+  void DropLooks() { Looks(); }
+
   void Run() {
     Refuse();
     mjcf::FlattenFrames(source_, root_, angles_, [this](const xml_node& element, std::string what) { Note(element, "", std::move(what), true); });
@@ -179,7 +183,6 @@ class Lowering {
     }
   }
 
-  // Physics needs no pictures: textures go (they would be copied with every variant of a model), materials keep their colour.
   void Looks() {
     for (xml_node visual = root_.child("visual"); visual; visual = root_.child("visual")) {
       Note(visual, "", std::string("dropped: ") + kLook, true);
@@ -442,7 +445,8 @@ LoweredMjcf LowerMjcf(std::string_view text, const LowerOptions& options) {
   LoweredMjcf lowered;
   mjcf::Source source;
   mjcf::Read(text, options, &source);
-  if (!shim::kVersion3) Lowering(&source, &lowered).Run();
+  if (shim::kVersion3) Lowering(&source, &lowered).DropLooks();
+  else Lowering(&source, &lowered).Run();
   lowered.text = mjcf::Text(&source);
   return lowered;
 }

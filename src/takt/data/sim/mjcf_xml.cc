@@ -122,25 +122,25 @@ class Reader {
   }
 
   void ResolveAssets(const pugi::xml_node& root) {
-    std::string mesh_folder, texture_folder;
+    std::string mesh_folder;
     bool strip = false;
     for (pugi::xml_node compiler : root.children("compiler")) {
-      if (const auto a = compiler.attribute("assetdir")) mesh_folder = texture_folder = a.value();
+      if (const auto a = compiler.attribute("assetdir")) mesh_folder = a.value();
       if (const auto a = compiler.attribute("meshdir")) mesh_folder = a.value();
-      if (const auto a = compiler.attribute("texturedir")) texture_folder = a.value();
       if (const auto a = compiler.attribute("strippath")) strip = std::string_view(a.value()) == "true";
       for (const char* name : {"assetdir", "meshdir", "texturedir", "strippath"}) compiler.remove_attribute(name);
     }
     for (const pugi::xml_node& asset : root.children("asset")) {
       for (pugi::xml_node element : asset.children()) {
-        const bool texture = std::strcmp(element.name(), "texture") == 0;
+        // Textures and skins are dropped before compiling, attached models refused.
+        if (std::strcmp(element.name(), "mesh") != 0 && std::strcmp(element.name(), "hfield") != 0) continue;
         for (pugi::xml_attribute a : element.attributes()) {
           const std::string_view name = a.name();
           if (!name.starts_with("file")) continue;
           const auto [subject, line] = Place(*source_, element);
           std::string file = a.value();
           if (strip) file = fs::path(file).filename().string();
-          const fs::path path = Resolve(file, texture ? texture_folder : mesh_folder, subject, line);
+          const fs::path path = Resolve(file, mesh_folder, subject, line);
           if (!element.attribute("name")) element.prepend_attribute("name") = path.stem().c_str();
           a = path.c_str();
         }

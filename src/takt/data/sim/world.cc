@@ -135,7 +135,7 @@ void World::Restore(const Snapshot& snapshot) {
   impl_->VisitState([&](const double*, int count) { wanted += static_cast<size_t>(count); });
   if (snapshot.values.size() != wanted || snapshot.equality_active.size() != model_->equalities().size())
     throw Error(ErrorCode::kBadInput, "snapshot", "belongs to another model");
-  Reset();
+  if (diverged_) Reset();
   const double* next = snapshot.values.data();
   impl_->VisitState([&](double* values, int count) {
     std::copy(next, next + count, values);
@@ -143,6 +143,7 @@ void World::Restore(const Snapshot& snapshot) {
   });
   for (size_t i = 0; i < snapshot.equality_active.size(); ++i) SetEqualityActive(static_cast<int>(i), snapshot.equality_active[i] != 0);
   impl_->WriteAppliedForces(*model_);
+  MarkChanged();
 }
 
 double World::time_s() const { return impl_->d->time; }
