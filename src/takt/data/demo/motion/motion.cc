@@ -63,7 +63,9 @@ bool MotionPlanner::Impl::Project(const Upright& upright, Joints* at) const {
     const Eigen::Matrix<double, 3, Eigen::Dynamic, 0, 3, kMaxJoints> j =
         jacobian.bottomRows<3>() - t * (t.transpose() * jacobian.bottomRows<3>());
     const Eigen::Matrix3d square = j * j.transpose() + 1e-4 * Eigen::Matrix3d::Identity();
-    Joints step = j.transpose() * square.ldlt().solve(error);
+    const Vec3 turn = square.ldlt().solve(error);
+    Joints step = Joints::Zero(at->size());
+    step += j.transpose() * turn;
     const double longest = step.cwiseAbs().maxCoeff();
     if (longest > 0.5) step *= 0.5 / longest;
     *at = (*at + step).cwiseMax(lower).cwiseMin(upper);
