@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
@@ -13,8 +14,11 @@ namespace takt::cli {
 // of this form, declared here and named in kVerbs of scene_commands.cc; they add their verbs to the group.
 using AddSceneVerbs = void(CLI::App& group, Context& context);
 AddSceneVerbs AddSceneFiles;  // check, convert, info, schema
+AddSceneVerbs AddSceneEdits;  // edit, undo, diff, merge, ask
 
 // Diagnostics as compilers print them: "FILE:LINE:COLUMN: SEVERITY CODE: MESSAGE" and "  hint: ..." below.
 std::string FormatDiagnostics(const std::vector<Diagnostic>& diagnostics);
+// The same as a list of objects.
+nlohmann::ordered_json DiagnosticsJson(const std::vector<Diagnostic>& diagnostics);
 
 }  // namespace takt::cli
