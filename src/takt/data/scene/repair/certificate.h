@@ -83,8 +83,8 @@ struct Certificate {
 // What the checks compute and `Certify` sums up, for one relation. Gaps are horizontal, between the boxes of the bodies:
 //   on            height of the subject's lowest point over the target's surface             [-height_m, height_m]
 //   in            how far the subject's box sticks out of the cavity                         [-inf, penetration_m]
-//   against       farthest of the two lower corners of the side from the wall's line, or
-//                 distance of the side from the target's box                                 [min_m, max_m]
+//   against       farthest of the two lower corners of the side from the wall's line (the nearest one where that is more
+//                 than 0.1 mm too near), or distance of the side from the target's box      [min_m, max_m]
 //   near          gap between the boxes                                                      [min_m, max_m]
 //   facing        angle between the subject's front and the direction to the target's centre [0, tolerance_rad]
 //   aligned       difference of the yaws modulo 90 degrees                                   [0, tolerance_rad]

@@ -159,11 +159,33 @@ void SettleYaws(Layout* layout, const Rng* rng, uint64_t* counter) {
     if (body.movable && best < kInf && !body.pinned) layout->SetYaw(link.a, body.yaw + best_turn);
     body.pinned = true;
   }
-  // Alignment follows what is pinned; two rounds let it run along a chain.
-  for (int round = 0; round < 2; ++round) {
-    for (Link& link : layout->links) {
+  // Alignment runs from what cannot turn through the links; where nothing is pinned, from a target.
+  std::vector<char> settled(layout->bodies.size(), 0);
+  for (size_t i = 0; i < settled.size(); ++i) settled[i] = !layout->bodies[i].movable || layout->bodies[i].pinned;
+  for (bool changed = true; changed;) {
+    changed = false;
+    int root = -1;
+    for (const Link& link : layout->links) {
       if (link.kind != RelationKind::kAligned) continue;
-      if (LinkViolation(*layout, link) > 0) ProjectLink(layout, link);
+      const bool b_settled = link.b < 0 || settled[link.b];
+      if (settled[link.a] && b_settled) continue;
+      if (!settled[link.a] && !b_settled) {
+        if (root < 0) root = link.b;
+        continue;
+      }
+      if (LinkViolation(*layout, link) > 0) {
+        const double error = AlignedError(*layout, link);
+        const double turn = rng != nullptr ? error : std::copysign(std::abs(error) - link.upper + std::min(kLinkInside, link.upper / 2), error);
+        const int turned = b_settled ? link.a : link.b;
+        layout->SetYaw(turned, layout->bodies[turned].yaw + (b_settled ? -turn : turn));
+      }
+      settled[link.a] = 1;
+      if (link.b >= 0) settled[link.b] = 1;
+      changed = true;
+    }
+    if (!changed && root >= 0) {
+      settled[root] = 1;
+      changed = true;
     }
   }
   // What is aligned may still look the other three ways.

@@ -10,6 +10,7 @@ namespace takt::scene {
 namespace {
 
 constexpr double kInf = std::numeric_limits<double>::infinity();
+constexpr double kCornerSlack_m = 9e-5;  // the nearer corner of a side may be that much too near
 
 Vec2 Turn(const Vec2& v, double angle) {
   const double c = std::cos(angle), s = std::sin(angle);
@@ -48,12 +49,14 @@ WallLine FaceInWorld(const Layout& layout, const Link& link) {
 
 struct FlatGap {
   double far = 0;       // farthest corner of the side from the line
+  double near = 0;      // nearest one
   double beyond = 0;    // how far the middle lies beyond an end of the line; negative: towards `from`
   double turned = 0;    // -outward . inward; 1 when parallel
 };
 FlatGap AgainstLine(const WorldSide& side, const WallLine& line) {
   FlatGap gap;
   gap.far = std::max(line.inward.dot(side.a - line.from_m), line.inward.dot(side.b - line.from_m));
+  gap.near = std::min(line.inward.dot(side.a - line.from_m), line.inward.dot(side.b - line.from_m));
   const double t = line.along.dot(side.middle - line.from_m);
   gap.beyond = t < 0 ? t : t > line.length_m ? t - line.length_m : 0;
   gap.turned = -side.outward.dot(line.inward);
@@ -72,12 +75,6 @@ double FacingError(const Layout& layout, const Link& link, double* signed_angle)
   }
   *signed_angle = WrapAngle(std::atan2(towards.y(), towards.x()) - yaw);
   return std::abs(*signed_angle);
-}
-
-double AlignedError(const Layout& layout, const Link& link) {
-  const double target = link.b >= 0 ? layout.bodies[link.b].yaw + link.b_yaw
-                                    : std::atan2(layout.walls[link.wall].along.y(), layout.walls[link.wall].along.x());
-  return std::remainder(layout.bodies[link.a].yaw + link.a_yaw - target, std::numbers::pi / 2);
 }
 
 // Moves the ends apart along `by` (from a to b); each takes its share.
@@ -111,6 +108,12 @@ double HorizontalReach(const Link& link) {
 }
 
 }  // namespace
+
+double AlignedError(const Layout& layout, const Link& link) {
+  const double target = link.b >= 0 ? layout.bodies[link.b].yaw + link.b_yaw
+                                    : std::atan2(layout.walls[link.wall].along.y(), layout.walls[link.wall].along.x());
+  return std::remainder(layout.bodies[link.a].yaw + link.a_yaw - target, std::numbers::pi / 2);
+}
 
 SmallPolygon OutlineOf(const Layout& layout, int body, const std::vector<Vec2>& box) {
   SmallPolygon out;
@@ -203,7 +206,7 @@ double LinkViolation(const Layout& layout, const Link& link) {
     case RelationKind::kAgainst: {
       const FlatGap gap = AgainstLine(SideInWorld(layout, link), link.b >= 0 ? FaceInWorld(layout, link) : layout.walls[link.wall]);
       if (gap.turned < 0.7072) return 1.5 - gap.turned;
-      return std::max({gap.far - link.upper, link.lower - gap.far, std::abs(gap.beyond)}) - kLinkSlack;
+      return std::max({gap.far - link.upper, link.lower - kCornerSlack_m - gap.near, std::abs(gap.beyond)}) - kLinkSlack;
     }
     case RelationKind::kNear: {
       Vec2 direction;

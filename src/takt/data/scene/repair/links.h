@@ -34,6 +34,9 @@ void MinkowskiDifference(const Vec2* a, int na, const Vec2* b, int nb, SmallPoly
 // By how much a link is missed, metres or radians; <= 0 when it holds.
 double LinkViolation(const Layout& layout, const Link& link);
 
+// Yaw of the subject of an `aligned` beyond the nearest quarter turn from its target's.
+double AlignedError(const Layout& layout, const Link& link);
+
 // Moves or turns the ends of a link so that it holds by itself. Returns how far it was missed.
 double ProjectLink(Layout* layout, const Link& link);
 

@@ -12,6 +12,7 @@ namespace {
 
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 constexpr double kInf = std::numeric_limits<double>::infinity();
+constexpr double kCornerSlack_m = 1e-4;  // the nearer corner of a side may be that much too near to the wall
 
 Vec2 Flat(const Vec3& p) { return {p.x(), p.y()}; }
 
@@ -59,7 +60,9 @@ double Against(const Tree& tree, const Relation& relation, const Item& subject, 
     const double t = wall.along.dot(middle - wall.from_m);
     if (!(t >= 0 && t <= wall.length_m) || !(outward.dot(wall.inward) < -0.7)) continue;
     const double far = std::max(wall.inward.dot(a - wall.from_m), wall.inward.dot(b - wall.from_m));
-    if (far > -0.5) best = std::min(best, far);
+    const double near = std::min(wall.inward.dot(a - wall.from_m), wall.inward.dot(b - wall.from_m));
+    const double value = near < relation.min_m - kCornerSlack_m ? near : far;
+    if (far > -0.5 && std::abs(value) < std::abs(best)) best = value;
   }
   return best;
 }
