@@ -11,7 +11,7 @@
 takt_packages=(
   g++ cmake ninja-build ccache mold pkg-config
   libhwy-dev libtbb-dev nlohmann-json3-dev libcli11-dev libfmt-dev
-  libpng-dev libjpeg62-turbo-dev libzstd-dev zlib1g-dev libnanoflann-dev
+  libpng-dev libjpeg62-turbo-dev libzstd-dev zlib1g-dev libnanoflann-dev libcpp-httplib-dev
   libeigen3-dev libpugixml-dev libtomlplusplus-dev libmujoco-dev libqhull-dev libembree-dev libsnappy-dev
   libavformat-dev libavcodec-dev libswscale-dev
   libgtest-dev libgmock-dev libbenchmark-dev
