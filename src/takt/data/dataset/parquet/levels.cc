@@ -144,6 +144,11 @@ struct Entries {
   std::vector<uint8_t> definition, repetition;
   std::vector<int64_t> slot;  // in the array at hand; -1 where something around it is missing or empty
 
+  void Reserve(size_t count) {
+    definition.reserve(count);
+    repetition.reserve(count);
+    slot.reserve(count);
+  }
   void Add(uint8_t d, uint8_t r, int64_t s) {
     definition.push_back(d);
     repetition.push_back(r);
@@ -154,6 +159,7 @@ struct Entries {
 // The entries of a list's items; an empty list keeps an entry of its own.
 Entries Unfold(const Array& list, const Entries& entries, uint8_t repetition) {
   Entries items;
+  items.Reserve(entries.slot.size() + list.children[0].length);
   for (size_t i = 0; i < entries.slot.size(); ++i) {
     const int64_t slot = entries.slot[i];
     const uint64_t begin = slot < 0 ? 0 : list.offsets[static_cast<size_t>(slot)];

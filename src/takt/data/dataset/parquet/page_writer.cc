@@ -2,17 +2,16 @@
 #include "takt/data/dataset/parquet/page_writer.h"
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
 #include <cstring>
 #include <limits>
 #include <optional>
 #include <string_view>
-#include <unordered_map>
 #include <utility>
 
 #include "takt/core/base/error.h"
 #include "takt/data/dataset/parquet/codec.h"
+#include "takt/data/dataset/parquet/dictionary.h"
 #include "takt/data/dataset/parquet/encoding.h"
 #include "takt/data/dataset/parquet/footer.h"
 
@@ -20,7 +19,6 @@ namespace takt::dataset {
 namespace {
 
 constexpr size_t kMaxBoundBytes = 256;  // longer strings get no bounds: pictures are no keys
-constexpr uint64_t kMaxDictionaryBytes = 1 << 20;
 
 // The present values of a column that has gaps.
 Values Present(const ShreddedLeaf& leaf) {
@@ -37,56 +35,6 @@ Values Present(const ShreddedLeaf& leaf) {
         return to;
       },
       leaf.array->values);
-}
-
-// Different values in order of first appearance, and the number of each value in that order.
-struct Dictionary {
-  Values values;
-  std::vector<uint32_t> indices;
-};
-
-// Nothing where the values are too many or too different for a dictionary to be smaller.
-std::optional<Dictionary> BuildDictionary(const Values& values) {
-  return std::visit(
-      [](const auto& from) -> std::optional<Dictionary> {
-        using Type = std::decay_t<decltype(from)>;
-        if constexpr (std::is_same_v<Type, std::vector<uint8_t>>) {
-          return std::nullopt;  // booleans take a bit each
-        } else {
-          const size_t max_entries = from.size() / 2 + 1;
-          Type distinct;
-          uint64_t bytes = 0;
-          std::vector<uint32_t> indices;
-          indices.reserve(from.size());
-          // The bits of a number are its key, so that -0 and every NaN keep theirs.
-          const auto key = [](const auto& value) {
-            if constexpr (std::is_same_v<Type, Blobs>) {
-              return std::string_view(value);
-            } else if constexpr (sizeof(value) == 4) {
-              return std::bit_cast<uint32_t>(value);
-            } else {
-              return std::bit_cast<uint64_t>(value);
-            }
-          };
-          std::unordered_map<decltype(key(from[0])), uint32_t> known;
-          for (size_t i = 0; i < from.size(); ++i) {
-            const auto [found, is_new] = known.try_emplace(key(from[i]), static_cast<uint32_t>(known.size()));
-            indices.push_back(found->second);
-            if (!is_new) continue;
-            if constexpr (std::is_same_v<Type, Blobs>) {
-              distinct.Add(from[i]);
-              bytes += from[i].size() + 4;
-            } else {
-              distinct.push_back(from[i]);
-              bytes += sizeof(from[i]);
-            }
-            if (known.size() > max_entries || bytes > kMaxDictionaryBytes) return std::nullopt;
-          }
-          if (known.empty()) return std::nullopt;
-          return Dictionary{std::move(distinct), std::move(indices)};
-        }
-      },
-      values);
 }
 
 // The order in which a bound is compared is that of the physical type for signed numbers and for strings.

@@ -150,7 +150,8 @@ class ParquetWriter {
   // Copies a row group without decoding it: codec, encodings and statistics stay as they are.
   // Errors: bad_input unless both schemas have the same leaves; io.
   void CopyRowGroup(const ParquetReader& from, size_t row_group);
-  // Writes a footer and syncs the file to disk. Cost: a footer is about 100 bytes for each column of each row group.
+  // Writes a footer and syncs the file to disk, twice: rows before their footer. Cost: two fsyncs, and about 100 bytes
+  // for each column of each row group so far.
   void Checkpoint();
   // As Checkpoint, if anything came after the last one, and closes the file; no call may follow. Gives the bytes of a
   // writer into memory (empty for a file).

@@ -387,6 +387,18 @@ TEST(ParquetSchemas, OldSpellingsOfListsAreLists) {
   ExpectColumns(reader, 0, columns);
 }
 
+TEST(ParquetSchemas, AListOfListsInTwoLevels) {
+  constexpr auto kOptional = Repetition::kOptional, kRepeated = Repetition::kRepeated;
+  const ParquetSchema schema =
+      ParquetSchema::FromElements({Group("root", Repetition::kRequired, 1), Group("a", kOptional, 1, 3),
+                                   Group("array", kRepeated, 1, 3), Column("array", kRepeated)},
+                                  "a.parquet");
+  EXPECT_EQ(schema.fields()[0].children[0].kind, ValueKind::kList);
+  EXPECT_EQ(schema.fields()[0].children[0].children[0].kind, ValueKind::kInt32);
+  EXPECT_EQ(schema.leaves()[0].max_repetition, 2);
+  EXPECT_EQ(schema.leaves()[0].max_definition, 3);
+}
+
 TEST(ParquetSchemas, WhatDoesNotAddUpIsRefused) {
   constexpr auto kOptional = Repetition::kOptional, kRequired = Repetition::kRequired;
   const auto code = [](std::vector<SchemaElement> elements) {

@@ -76,10 +76,13 @@ class ChunkDecoder {
                  dictionary_, budget_, subject_);
   }
 
-  // Room for `count` entries, at most `max`: levels, and what the assembled column may take for a missing value.
+  // Room for `count` levels and for what they may become when assembled; none where `max` is 0.
   std::vector<uint8_t>* Grow(std::vector<uint8_t>& levels, int max, size_t count) {
     if (max == 0) return nullptr;
-    budget_.Take(count, 1 + sizeof(uint64_t));
+    const bool repetition = &levels == &out_.repetition_levels;
+    // A missing value has a slot; an entry may begin a list at every depth.
+    const uint64_t slots = repetition ? static_cast<uint64_t>(max) : 1;
+    budget_.Take(count, 1 + slots * sizeof(uint64_t));
     levels.resize(levels.size() + count);
     return &levels;
   }

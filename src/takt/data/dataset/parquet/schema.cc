@@ -215,9 +215,10 @@ class TreeParser {
       path_.pop_back();
     } else {
       // The repeated group of a map may carry MAP_KEY_VALUE itself: it is a struct all the same.
-      list.children.push_back(repeated.type ? Content(repeated, false, definition, repetition)
-                                            : Group(repeated, false, definition, repetition));
-      if (!repeated.type) path_.pop_back();
+      const bool is_list = element.converted_type == kListType;
+      list.children.push_back(is_list ? Content(repeated, false, definition, repetition)
+                                      : Group(repeated, false, definition, repetition));
+      if (!is_list) path_.pop_back();
     }
     return list;
   }
