@@ -40,7 +40,7 @@ inline TableScene MakeTableScene(const std::string& robot_name, uint64_t seed) {
   const double reach = small ? 0.33 : 0.5;
   scene.bin_centres_m[0] = {0.8 * reach, 0.75 * reach, 0};
   scene.bin_centres_m[1] = {0.8 * reach, -0.75 * reach, 0};
-  std::string text = R"(<mujoco><compiler angle="radian"/><worldbody>
+  std::string text = R"(<mujoco><compiler angle="radian"/><option><flag multiccd="enable"/></option><worldbody>
     <geom name="table" type="box" size="0.8 0.8 0.02" pos="0.4 0 -0.02"/>)";
   text += BinText("bin_a", scene.bin_centres_m[0]) + BinText("bin_b", scene.bin_centres_m[1]);
   const Rng rng(seed, 0x5ce);
