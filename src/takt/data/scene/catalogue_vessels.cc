@@ -76,7 +76,7 @@ Node TubeRack(B& b) {
   // The upper plate is two bars with a slot between them, in which the tubes stand.
   b.Box({0.022, y - 0.012, 0.006}, -0.024, 0, 0.006 + h - 0.006);
   b.Box({0.022, y - 0.012, 0.006}, 0.024, 0, 0.006 + h - 0.006);
-  b.Surface("slot", {0.024, y - 0.014, h}, 0, 0, 0.006);
+  b.Surface("slot", {0.026, y - 0.014, 0}, 0, 0, 0.006);  // tubes stand out of it
   return b.Finish(950, 0.5);
 }
 

@@ -5,11 +5,14 @@
 
 #include "takt/core/base/error.h"
 #include "takt/data/scene/generate_layout.h"
+#include "takt/data/scene/repair/certificate.h"
+#include "takt/data/scene/repair/repair.h"
 
 namespace takt::scene {
 namespace {
 
 constexpr int kAttempts = 24;
+constexpr int kPatience = 8;  // attempts by darts alone; after them Repair finishes what is crowded
 
 }  // namespace
 
@@ -18,11 +21,27 @@ Scene GenerateScene(const Recipe& recipe, uint64_t seed, uint64_t index) {
   std::string failed;
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
     Layout layout(recipe, &draw);
-    if (!layout.Fill(false)) {
-      failed = layout.failed();
+    const bool crowd = attempt >= kPatience;
+    if (!layout.Fill(crowd)) {
+      failed = "no place for " + layout.failed();
       continue;
     }
     Scene scene = layout.Assemble();
+    Certificate certificate = Certify(scene);
+    if (!certificate.holds && crowd) {
+      RepairOptions options;
+      options.seed = seed ^ index;
+      options.prove = false;
+      RepairResult repaired = Repair(scene, options);
+      if (repaired.certificate.holds && layout.KeepsReaches(repaired.scene)) {
+        scene = std::move(repaired.scene);
+        certificate = std::move(repaired.certificate);
+      }
+    }
+    if (!certificate.holds) {
+      failed = certificate.faults.empty() ? "no valid layout" : "no valid layout: " + certificate.faults[0].text;
+      continue;
+    }
     scene.name = fmt::format("{}_{:05}", recipe.name, index);
     scene.extra["recipe"] = recipe.name;
     scene.extra["seed"] = fmt::format("{}", seed);
@@ -31,7 +50,7 @@ Scene GenerateScene(const Recipe& recipe, uint64_t seed, uint64_t index) {
     return scene;
   }
   throw Error(ErrorCode::kInfeasibleBudget, fmt::format("scene {} of recipe {}", index, recipe.name),
-              fmt::format("has no place for {} in {} attempts", failed, kAttempts),
+              fmt::format("has {} in {} attempts", failed, kAttempts),
               "lower the counts or sizes, or give it a larger room or support");
 }
 

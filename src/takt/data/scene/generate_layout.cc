@@ -8,6 +8,7 @@
 #include <numbers>
 
 #include "takt/data/scene/catalogue.h"
+#include "takt/data/scene/model/walk.h"
 
 namespace takt::scene {
 namespace {
@@ -417,7 +418,7 @@ double Layout::Faults(const Wish& wish, const Node& node, int support_idx, const
   faults += Outside(rect, support.low_m + Vec2(kEdgeM, kEdgeM), support.high_m - Vec2(kEdgeM, kEdgeM));
   faults += std::max(
       {0.0, (support.center_low_m - rect.center_m).maxCoeff(), (rect.center_m - support.center_high_m).maxCoeff()});
-  if (node.size_m.z() > support.height_m - kEdgeM && !(wish.line->inside && support.owner >= 0)) faults += 1;
+  if (node.size_m.z() > support.height_m - kEdgeM) faults += 1;
   for (const Body& body : bodies_) {
     if (supports_[static_cast<size_t>(body.support)].level != support.level) continue;
     const double reach = rect.half_m.norm() + body.rect.half_m.norm() + recipe_.gap_m;
@@ -430,6 +431,22 @@ double Layout::Faults(const Wish& wish, const Node& node, int support_idx, const
     for (const Rect& free : keep_free_) faults += GapM(free, rect) > 1e-3 ? 0 : 0.1;
   }
   return faults + ClearanceFaults(node, support, rect) + RelationFaults(wish, node, support, rect);
+}
+
+bool Layout::KeepsReaches(const Scene& scene) const {
+  for (const Body& body : bodies_) {
+    const auto line = std::find_if(recipe_.objects.begin(), recipe_.objects.end(),
+                                   [&](const RecipeObject& o) { return o.id == body.line_id; });
+    if (!(line->reach_m.high > 0)) continue;
+    for (const Relation& relation : body.relations) {
+      if (relation.kind != RelationKind::kReachableBy) continue;
+      const Vec3 between =
+          WorldFromNode(scene, relation.subject).translation_m - WorldFromNode(scene, relation.target).translation_m;
+      const double flat = between.head<2>().norm();
+      if (!(flat >= line->reach_m.low - 1e-6 && flat <= line->reach_m.high + 1e-6)) return false;
+    }
+  }
+  return true;
 }
 
 bool Layout::Place(const RecipeObject& line, Node node, bool crowd) {

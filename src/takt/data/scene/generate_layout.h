@@ -49,6 +49,8 @@ class Layout {
   const std::string& failed() const { return failed_; }
   // The tree, with relations and materials.
   Scene Assemble() const;
+  // Whether what must lie within a distance of a robot still does, after somebody moved things.
+  bool KeepsReaches(const Scene& scene) const;
 
  private:
   // A plane on which things stand: the floor, a region of it, a surface of an object.
