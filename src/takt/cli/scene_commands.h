@@ -15,6 +15,8 @@ namespace takt::cli {
 using AddSceneVerbs = void(CLI::App& group, Context& context);
 AddSceneVerbs AddSceneFiles;  // check, convert, info, schema
 AddSceneVerbs AddSceneEdits;  // edit, undo, diff, merge, ask
+AddSceneVerbs AddSceneGenerate;  // generate, score, recipes
+AddSceneVerbs AddSceneExport; // export, render
 
 // Diagnostics as compilers print them: "FILE:LINE:COLUMN: SEVERITY CODE: MESSAGE" and "  hint: ..." below.
 std::string FormatDiagnostics(const std::vector<Diagnostic>& diagnostics);

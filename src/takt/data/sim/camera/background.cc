@@ -2,6 +2,7 @@
 #include "takt/data/sim/camera/background.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 
 #include "takt/core/base/error.h"
@@ -18,6 +19,11 @@ bool Same(const capture::Camera& a, const capture::Camera& b) {
 }
 
 }  // namespace
+
+Similarity UprightPlace(double scale, double yaw_rad, const Vec3& origin_in_world_m) {
+  const Quat upright(std::sqrt(0.5), -std::sqrt(0.5), 0, 0);  // a quarter turn about x: -y to z, z to y
+  return {scale, {(Pose::Yaw(yaw_rad).rotation * upright).normalized(), origin_in_world_m}};
+}
 
 SplatBackground::SplatBackground(const splat::Splats& splats, const Similarity& world_from_splat) {
   if (splats.size() == 0) throw Error(ErrorCode::kBadInput, "background", "has no splats", "give a file with splats");

@@ -18,6 +18,10 @@ struct Similarity {
   Pose pose;  // R and t
 };
 
+// A place for splats of a capture, whose axes are x right, y down, z forward: turned upright (z up, the capture's forward
+// becomes +y), scaled, turned by `yaw_rad` about z, then moved so that the capture's origin lies at `origin_in_world_m`.
+Similarity UprightPlace(double scale, double yaw_rad, const Vec3& origin_in_world_m);
+
 // A real place as splats, put into the world. Immutable; share it between renderers.
 //
 // How it is composited with the shapes, pixel by pixel: let C, T be the splats' colour and the light that they let
