@@ -2,6 +2,7 @@
 #include "takt/data/sim/mjcf_lower.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <cmath>
 #include <filesystem>
