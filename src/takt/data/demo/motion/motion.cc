@@ -78,13 +78,17 @@ FreePath MotionPlanner::Impl::Plan(const Joints& from, const std::vector<Joints>
   FreePath result;
   result.reason = PlanReason::kPlan;
   const Chain& chain = scene.chain();
-  // A start beside a wall may not have the clearance: then with a quarter of it.
-  for (const double clearance : {options.clearance_m, options.clearance_m / 4}) {
+  // A start beside a wall may not have the clearance: then with a quarter of it, and with what near motions keep.
+  for (int level = 0; level < 3; ++level) {
+    const bool near = level == 2;
+    const double clearance = near ? options.near_clearance_m : options.clearance_m / (level == 0 ? 1 : 4);
     PathSpace space;
     space.lower = chain.Lower();
     space.upper = chain.Upper();
     space.lever_m = scene.lever_m();
-    space.valid = [&](const Joints& at) { return (upright == nullptr || Within(*upright, at)) && scene.Free(at, clearance); };
+    space.valid = [&](const Joints& at) {
+      return (upright == nullptr || Within(*upright, at)) && (near ? scene.Near(at, clearance) : scene.Free(at, clearance));
+    };
     if (upright != nullptr) space.project = [&](Joints* at) { return Project(*upright, at); };
     RrtOptions rrt = options.rrt;
     for (int attempt = 0; attempt < 2; ++attempt) {
@@ -288,7 +292,8 @@ MotionPlanner& MotionPlanner::operator=(MotionPlanner&&) noexcept = default;
 
 void MotionPlanner::Observe(const sim::World& world, int held_body_idx) {
   impl_->scene.Observe(world);
-  impl_->q = impl_->scene.ReadQ();
+  // Servos may stand a little beyond a limit.
+  impl_->q = impl_->scene.ReadQ().cwiseMax(impl_->scene.chain().Lower()).cwiseMin(impl_->scene.chain().Upper());
   if (held_body_idx < 0) return;
   const Pose tool = ToolPose(impl_->scene.chain(), impl_->q);
   impl_->scene.Hold(held_body_idx, tool.Inverse() * impl_->scene.world().BodyPose(held_body_idx));

@@ -87,7 +87,8 @@ struct PlaceRequest {
   Vec3 lower_in_world = {0, 0, -1};
   double retreat_m = 0.08;        // straight back along the tool
   double open_m = -1;             // opening to let go; -1: of the grasp
-  double keep_upright_rad = -1;   // >= 0: the object's z stays within this angle of its attitude now, whole way
+  double keep_upright_rad = -1;   // >= 0: the object's z stays within this angle of that at the first goal; where it
+                                  // starts further away, within 0.02 rad more than it starts with
   double max_slope_rad = 1.5707963267949;  // ToolLimit::max_slope_rad at the object's centre
   std::vector<int> may_touch;     // bodies that the held object may touch near the goal (a hole, a stack); its support always
 };

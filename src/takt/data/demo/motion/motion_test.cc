@@ -180,6 +180,98 @@ TEST(Motion, CarriesUprightAndSlowly) {
   }
 }
 
+// A cup of twelve staves and a floor among boxes: rim grasps and grasps across, carried level into a free place.
+TEST(Motion, CarriesAnOpenCup) {
+  std::string cup;
+  const double radius = 0.03, height = 0.08;
+  for (int i = 0; i < 12; ++i) {
+    const double angle = 0.5235987756 * i;
+    cup += fmt::format(R"(<geom type="box" size="0.002 0.0083 {}" pos="{} {} 0" euler="0 0 {}" mass="0.008"/>)", height / 2,
+                       (radius - 0.002) * std::cos(angle), (radius - 0.002) * std::sin(angle), angle);
+  }
+  cup += fmt::format(R"(<geom type="cylinder" size="0.028 0.002" pos="0 0 {}" mass="0.01"/>)", 0.002 - height / 2);
+  for (const char* name : {"arm5", "arm7"}) {
+    for (const double side : {1.0, -1.0}) {
+      const double reach = std::string(name) == "arm5" ? 0.28 : 0.45;
+      const std::string text = fmt::format(
+          R"(<mujoco><compiler angle="radian"/><worldbody><geom type="box" size="0.8 0.8 0.02" pos="0.4 0 -0.02"/>
+             <body name="cup" pos="{} {} 0.0401"><freejoint/>{}</body>
+             <body name="block" pos="{} 0 0.05"><geom type="box" size="0.03 0.02 0.05"/></body></worldbody></mujoco>)",
+          reach, 0.12 * side, cup, reach);
+      const sim::Robot robot = sim::LoadRobot(name);
+      sim::Attachment attachment;
+      attachment.mjcf = robot.mjcf;
+      attachment.prefix = "robot/";
+      TableScene scene;
+      scene.model = sim::Model::Compile(sim::MergeMjcf(text, {}, attachment));
+      scene.robot = sim::Prefixed(robot.info, "robot/");
+      MotionPlanner planner(scene.model, scene.robot);
+      planner.Observe(AtHome(scene));
+      PickRequest pick;
+      pick.body_idx = scene.model->BodyIdx("cup");
+      pick.keep_upright = true;
+      pick.world_from_object_goals = {Pose::Translation(reach, -0.12 * side, 0.041)};
+      pick.free_yaw = true;
+      const MotionPlan picked = planner.Pick(pick);
+      ASSERT_TRUE(picked.Ok()) << name << " " << PlanReasonName(picked.reason) << " " << picked.detail;
+      PlaceRequest place;
+      place.world_from_object_goals = pick.world_from_object_goals;
+      place.free_yaw = true;
+      place.keep_upright_rad = 0.08;
+      place.max_slope_rad = 0.15;
+      const MotionPlan placed = planner.Place(place);
+      ASSERT_TRUE(placed.Ok()) << name << " " << PlanReasonName(placed.reason) << " " << placed.detail;
+      for (const MotionSegment& segment : placed.segments) {
+        if (segment.kind != SegmentKind::kTransfer) continue;
+        for (const Joints& q : segment.joints.q) {
+          const Vec3 up = (ToolPose(planner.chain(), q) * placed.tool_from_object).rotation * Vec3::UnitZ();
+          ASSERT_LE(std::acos(std::min(1.0, up.z())), 0.081);
+        }
+      }
+    }
+  }
+}
+
+// A square peg into a hole with 1 mm to spare on each side.
+TEST(Motion, InsertsAPeg) {
+  for (const char* name : {"arm5", "arm7"}) {
+    const double reach = std::string(name) == "arm5" ? 0.28 : 0.45;
+    const std::string text = fmt::format(
+        R"(<mujoco><compiler angle="radian"/><worldbody><geom type="box" size="0.8 0.8 0.02" pos="0.4 0 -0.02"/>
+           <body name="peg" pos="{} 0.1 0.0401"><freejoint/><geom type="box" size="0.01 0.01 0.04" mass="0.05"/></body>
+           <body name="hole" pos="{} -0.1 0.02">
+             <geom type="box" size="0.03 0.0095 0.02" pos="0 0.0205 0"/><geom type="box" size="0.03 0.0095 0.02" pos="0 -0.0205 0"/>
+             <geom type="box" size="0.0095 0.011 0.02" pos="0.0205 0 0"/><geom type="box" size="0.0095 0.011 0.02" pos="-0.0205 0 0"/>
+           </body></worldbody></mujoco>)",
+        reach, reach);
+    const sim::Robot robot = sim::LoadRobot(name);
+    sim::Attachment attachment;
+    attachment.mjcf = robot.mjcf;
+    attachment.prefix = "robot/";
+    TableScene scene;
+    scene.model = sim::Model::Compile(sim::MergeMjcf(text, {}, attachment));
+    scene.robot = sim::Prefixed(robot.info, "robot/");
+    MotionPlanner planner(scene.model, scene.robot);
+    planner.Observe(AtHome(scene));
+    PickRequest pick;
+    pick.body_idx = scene.model->BodyIdx("peg");
+    const double turn = 0.7071067811865476;
+    const Pose down{Quat::Identity(), {reach, -0.1, 0.0405}}, across{Quat(turn, 0, 0, turn), {reach, -0.1, 0.0405}};
+    pick.world_from_object_goals = {down, across};
+    const MotionPlan picked = planner.Pick(pick);
+    ASSERT_TRUE(picked.Ok()) << name << " " << PlanReasonName(picked.reason) << " " << picked.detail;
+    PlaceRequest place;
+    place.world_from_object_goals = pick.world_from_object_goals;
+    const MotionPlan placed = planner.Place(place);
+    EXPECT_TRUE(placed.Ok()) << name << " " << PlanReasonName(placed.reason) << " " << placed.detail;
+    // 3 mm beside the hole there is no way in.
+    planner.Observe(AtHome(scene));
+    place.world_from_object_goals = {Pose::Translation(0.003, 0, 0) * down, Pose::Translation(0.003, 0, 0) * across};
+    pick.world_from_object_goals = place.world_from_object_goals;
+    EXPECT_EQ(planner.Pick(pick).reason, PlanReason::kPlan) << name;
+  }
+}
+
 TEST(Motion, SaysWhyNot) {
   const TableScene scene = MakeTableScene("arm5", 1);
   MotionPlanner planner(scene.model, scene.robot);

@@ -156,8 +156,9 @@ MotionPlan MotionPlanner::Impl::Place(const PlaceRequest& request) {
   const ToolLimit* tool_limit = request.max_slope_rad < 1.57 ? &tool : nullptr;
   Upright upright;
   upright.axis_in_tool = tool_from_object.rotation * Vec3::UnitZ();
-  upright.direction_in_world = held_at.rotation * Vec3::UnitZ();
-  upright.tolerance_rad = request.keep_upright_rad;
+  upright.direction_in_world = request.world_from_object_goals[0].rotation * Vec3::UnitZ();
+  const double lean_rad = std::acos(std::clamp((held_at.rotation * Vec3::UnitZ()).dot(upright.direction_in_world), -1.0, 1.0));
+  upright.tolerance_rad = std::max(request.keep_upright_rad, lean_rad + 0.02);
   const Upright* constraint = request.keep_upright_rad >= 0 ? &upright : nullptr;
 
   scene.Hold(body, tool_from_object, request.may_touch);

@@ -34,7 +34,7 @@ class PlanningScene {
   void Put(const Joints& q);
   // Nothing that moves comes closer than `clearance_m` to anything fixed; the arm does not touch itself.
   bool Free(const Joints& q, double clearance_m);
-  // Nothing overlaps; what is held may rest on (up to 1 mm in) what is near, and touch `may_touch`.
+  // Nothing overlaps; what is held may rest on (up to 0.6 mm in) what is near, and touch `may_touch`.
   bool Near(const Joints& q, double clearance_m);
   // What made the last check fail, of this configuration; for people.
   std::string Blocker(const Joints& q);
