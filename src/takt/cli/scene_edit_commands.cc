@@ -8,6 +8,8 @@
 
 #include "takt/cli/output.h"
 #include "takt/cli/scene_commands.h"
+#include "takt/core/io/chat.h"
+#include "takt/data/scene/ask.h"
 #include "takt/data/scene/edit.h"
 #include "takt/data/scene/model/patch.h"
 #include "takt/data/scene/model/scene_io.h"
@@ -28,6 +30,11 @@ int RunEdit(const scene::EditOptions& options, const Context& context) {
     moved.push_back({{"id", move.id}, {"distance_m", move.distance_m}, {"turn_rad", move.turn_rad}});
     text += fmt::format("moved {} by {:.3f} m\n", move.id, move.distance_m);
   }
+  Json faults_left = Json::array();
+  for (const scene::Fault& fault : report.faults_left) {
+    faults_left.push_back(fault.text);
+    text += fmt::format("was there before: {}\n", fault.text);
+  }
   const bool failed = HasErrors(report.diagnostics);
   text += failed ? fmt::format("{}: nothing was changed\n", options.file.string())
           : report.before == report.after
@@ -37,6 +44,7 @@ int RunEdit(const scene::EditOptions& options, const Context& context) {
               {{"file", options.file.string()},
                {"touched", report.touched},
                {"moved", moved},
+               {"faults_left", faults_left},
                {"before", report.before},
                {"after", report.after},
                {"diagnostics", DiagnosticsJson(report.diagnostics)}},
@@ -66,6 +74,51 @@ int RunMerge(const scene::MergeOptions& options, const Context& context) {
   PrintAnswer(context,
               {{"file", options.out.string()}, {"is_written", is_written}, {"conflicts", DiagnosticsJson(result.conflicts)}}, text);
   return result.conflicts.empty() ? 0 : 1;
+}
+
+// What the command line says about `ask` before it becomes AskOptions.
+struct AskWords {
+  scene::AskOptions options;
+  std::string api_key_env;
+  bool no_repair = false;
+};
+
+int RunAsk(AskWords& words, const Context& context) {
+  words.options.endpoint.api_key = ApiKeyFromEnv(words.api_key_env);
+  words.options.repair = !words.no_repair;
+  const scene::AskReport report = scene::Ask(words.options);
+  Json moved = Json::array();
+  for (const scene::Moved& move : report.moved) {
+    moved.push_back({{"id", move.id}, {"distance_m", move.distance_m}, {"turn_rad", move.turn_rad}});
+  }
+  PrintAnswer(context,
+              {{"file", words.options.out.string()},
+               {"was_patch", report.was_patch},
+               {"requests", report.requests},
+               {"corrections", report.corrections},
+               {"moved", moved},
+               {"diagnostics", DiagnosticsJson(report.diagnostics)}},
+              FormatDiagnostics(report.diagnostics) +
+                  fmt::format("wrote {}: {} after {} corrections; repair moved {} nodes\n", words.options.out.string(),
+                              report.was_patch ? "a patch" : "a scene", report.corrections, report.moved.size()));
+  return 0;
+}
+
+void AddAsk(CLI::App& group, Context& context) {
+  const auto words = std::make_shared<AskWords>();
+  scene::AskOptions& options = words->options;
+  CLI::App* verb = group.add_subcommand("ask", "Let a language model write or change a scene; its answer is checked and repaired");
+  verb->add_option("WORDS", options.words, "What should be there, or what should change")->required();
+  verb->add_option("--in", options.in, "The scene to change")->type_name("FILE");
+  verb->add_option("--out", options.out, "The scene; may be the one of --in, which is then logged for undo")->type_name("FILE")->required();
+  verb->add_option("--endpoint", options.endpoint.url, "An OpenAI-compatible server, up to and with /v1")->type_name("URL")->required();
+  verb->add_option("--model", options.endpoint.model, "As the server calls it")->type_name("NAME");
+  verb->add_option("--api-key-env", words->api_key_env, "The environment variable that holds the key")->type_name("VAR");
+  verb->add_option("--timeout-s", options.endpoint.timeout_s, "For everything together")->type_name("S")->check(CLI::Range(0.1, 86400.0));
+  verb->add_option("--corrections", options.corrections, "Times that the model is shown its faults")->type_name("N")->check(CLI::Range(0, 20));
+  verb->add_flag("--no-repair", words->no_repair, "Leave poses as the model wrote them");
+  verb->add_option("--seed", options.seed, "Of the repair")->type_name("S");
+  verb->callback([words, &context] { context.verb = [words, &context] { return RunAsk(*words, context); }; });
 }
 
 }  // namespace
@@ -104,6 +157,7 @@ void AddSceneEdits(CLI::App& group, Context& context) {
   merge->callback([merge_options, &context] {
     context.verb = [merge_options, &context] { return RunMerge(*merge_options, context); };
   });
+  AddAsk(group, context);
 }
 
 }  // namespace takt::cli

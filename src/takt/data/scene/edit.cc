@@ -3,12 +3,14 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <utility>
 
 #include "takt/core/base/error.h"
 #include "takt/core/base/file.h"
 #include "takt/core/base/sha256.h"
 #include "takt/data/scene/model/scene_io.h"
+#include "takt/data/scene/model/walk.h"
 
 namespace takt::scene {
 namespace {
@@ -43,6 +45,15 @@ LogLine ParseLine(std::string_view line, const std::filesystem::path& log) {
   }
 }
 
+// The ids and those of everything that stands in their nodes.
+std::set<std::string> WithDescendants(const Scene& scene, const std::vector<std::string>& ids) {
+  std::set<std::string> all(ids.begin(), ids.end());
+  Walk(scene, [&](const Node& node, const Node* parent, const Pose&) {
+    if (parent != nullptr && all.contains(parent->id)) all.insert(node.id);
+  });
+  return all;
+}
+
 }  // namespace
 
 std::filesystem::path LogOf(const std::filesystem::path& file) { return file.string() + ".log"; }
@@ -71,7 +82,7 @@ void WriteEdited(const Scene& before, const Scene& scene, const std::filesystem:
 EditReport Edit(const EditOptions& options) {
   const Scene before = LoadScene(options.file);
   EditResult edit = Apply(before, ReadTextFile(options.patch, kMaxSceneBytes), FormatOf(options.patch), options.patch.string());
-  EditReport report{.diagnostics = std::move(edit.diagnostics), .touched = std::move(edit.touched), .moved = {},
+  EditReport report{.diagnostics = std::move(edit.diagnostics), .touched = std::move(edit.touched), .moved = {}, .faults_left = {},
                     .before = TreeDigest(before), .after = {}};
   if (HasErrors(report.diagnostics)) return report;
   if (options.resolve && !report.touched.empty()) {
@@ -80,10 +91,14 @@ EditReport Edit(const EditOptions& options) {
     repair.assets = options.file.parent_path();
     repair.movable = report.touched;
     RepairResult repaired = Repair(edit.scene, repair);
-    if (repaired.outcome != RepairOutcome::kClean && repaired.outcome != RepairOutcome::kRepaired) {
-      throw Error(ErrorCode::kInfeasibleBudget, options.patch.string(),
-                  "leaves a scene that cannot be repaired by moving only what it touches",
-                  "let more nodes move (takt scene repair), or edit without --resolve");
+    const std::set<std::string> ours = WithDescendants(repaired.scene, report.touched);
+    for (Fault& fault : repaired.certificate.faults) {
+      if (ours.contains(fault.subject) || ours.contains(fault.other)) {
+        throw Error(ErrorCode::kInfeasibleBudget, options.patch.string(),
+                    "leaves a scene that cannot be repaired by moving only what it touches: " + fault.text,
+                    "let more nodes move (takt scene repair), or edit without --resolve");
+      }
+      report.faults_left.push_back(std::move(fault));
     }
     report.moved = std::move(repaired.moved);
     edit.scene = std::move(repaired.scene);

@@ -30,12 +30,13 @@ struct EditReport {
   std::vector<Diagnostic> diagnostics;  // with errors: nothing was written
   std::vector<std::string> touched;     // ids
   std::vector<Moved> moved;             // by --resolve
+  std::vector<Fault> faults_left;       // with --resolve: faults between nodes that the patch did not touch
   std::string before, after;            // digests
 };
 
 // Applies a patch to a scene file and appends to its log. The log is written first, and says both digests: after a crash
 // between the two, Undo finds that the last line never reached the scene and drops it.
-// Errors: as LoadScene; io; infeasible_budget when `resolve` finds no place for what was touched. The file is as it was.
+// Errors: as LoadScene; io; infeasible_budget when `resolve` leaves a fault in what was touched. The file is as it was.
 EditReport Edit(const EditOptions& options);
 
 // Writes `scene` where `file` holds `before`, with its line in the log: what every verb that changes a scene file does.
