@@ -28,6 +28,7 @@ struct Context {
 // right. Work reports failure by takt::Error. A new group is declared here and named in kGroups of run.cc.
 void RegisterCapture(CLI::App& app, Context& context);
 void RegisterScene(CLI::App& app, Context& context);
+void RegisterSim(CLI::App& app, Context& context);
 void RegisterSplat(CLI::App& app, Context& context);
 
 // The program: parses, runs the verb, prints its error if it has one. Returns the exit status (docs/errors/README.md).

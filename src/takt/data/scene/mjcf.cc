@@ -41,7 +41,8 @@ void SetPose(xml_node element, const Pose& pose) {
 
 double Volume(const TriMesh& mesh) {
   double six = 0;
-  for (const auto& [a, b, c] : mesh.triangles) six += mesh.vertices_m[a].dot(mesh.vertices_m[b].cross(mesh.vertices_m[c]));
+  for (const auto& [a, b, c] : mesh.triangles)
+    six += mesh.vertices_m[a].dot(mesh.vertices_m[b].cross(mesh.vertices_m[c]));
   return six / 6;
 }
 
@@ -70,8 +71,10 @@ class Writer {
     if (options_.walls) Walls();
     Walk(scene_, [&](const Node& node, const Node*, const Pose& world_from_node) {
       if (node.kind != NodeKind::kObject) return;
-      if (node.robot.empty()) Object(node, world_from_node);
-      else if (options_.robots) robots_.emplace_back(&node, world_from_node);
+      if (node.robot.empty())
+        Object(node, world_from_node);
+      else if (options_.robots)
+        robots_.emplace_back(&node, world_from_node);
     });
     std::ostringstream out;
     document_.save(out, "  ", pugi::format_indent | pugi::format_no_declaration);
@@ -90,14 +93,18 @@ class Writer {
   }
 
  private:
-  static std::filesystem::path Inside(const std::filesystem::path& folder, const std::string& name, const std::string& id) {
-    if (folder.empty()) throw Error(ErrorCode::kBadInput, "object '" + id + "'", "names the file '" + name + "', and no folder was given");
+  static std::filesystem::path Inside(const std::filesystem::path& folder, const std::string& name,
+                                      const std::string& id) {
+    if (folder.empty())
+      throw Error(ErrorCode::kBadInput, "object '" + id + "'",
+                  "names the file '" + name + "', and no folder was given");
     std::error_code code;
     const std::filesystem::path root = std::filesystem::weakly_canonical(folder, code);
     const std::filesystem::path path = std::filesystem::weakly_canonical(root / name, code);
     const std::filesystem::path relative = path.lexically_relative(root);
     if (code || relative.empty() || *relative.begin() == "..")
-      throw Error(ErrorCode::kBadInput, "object '" + id + "'", "names the file '" + name + "' outside the folder of the scene");
+      throw Error(ErrorCode::kBadInput, "object '" + id + "'",
+                  "names the file '" + name + "' outside the folder of the scene");
     return path;
   }
 
@@ -115,7 +122,8 @@ class Writer {
     geom.append_attribute("rgba") = Join(kFloorColour).c_str();
   }
 
-  // Boxes outside wall `wall_idx` over the part of the wall from `from_m` to `to_m`, `low_m` to `high_m` above the floor.
+  // Boxes outside wall `wall_idx` over the part of the wall from `from_m` to `to_m`, `low_m` to `high_m` above the
+  // floor.
   void WallBox(size_t wall_idx, int* count, double from_m, double to_m, double low_m, double high_m) {
     if (!(to_m - from_m > 1e-6) || !(high_m - low_m > 1e-6)) return;
     const std::vector<Vec2>& floor = scene_.room.floor_m;
@@ -139,7 +147,8 @@ class Writer {
       std::vector<const Opening*> openings;
       for (const Opening& opening : room.openings)
         if (opening.wall_idx >= 0 && static_cast<size_t>(opening.wall_idx) == i) openings.push_back(&opening);
-      std::stable_sort(openings.begin(), openings.end(), [](const Opening* a, const Opening* b) { return a->offset_m < b->offset_m; });
+      std::stable_sort(openings.begin(), openings.end(),
+                       [](const Opening* a, const Opening* b) { return a->offset_m < b->offset_m; });
       double at_m = 0;
       int count = 0;
       for (const Opening* opening : openings) {
@@ -156,7 +165,9 @@ class Writer {
 
   void NeedSize(const Node& node, const Vec3& size_m) {
     if (!(size_m.allFinite() && size_m.minCoeff() > 0 && size_m.maxCoeff() < 1e4))
-      throw Error(ErrorCode::kBadInput, "object '" + node.id + "'", fmt::format("has a part of {} x {} x {} m", size_m.x(), size_m.y(), size_m.z()), "sizes are positive");
+      throw Error(ErrorCode::kBadInput, "object '" + node.id + "'",
+                  fmt::format("has a part of {} x {} x {} m", size_m.x(), size_m.y(), size_m.z()),
+                  "sizes are positive");
   }
 
   // Writes one part; returns its volume.
@@ -236,7 +247,8 @@ class Writer {
       total += volumes.back();
     }
     const double mass_kg = node.mass_kg > 0 ? node.mass_kg : kDensity_kg_m3 * total;
-    for (size_t i = 0; i < geoms.size(); ++i) geoms[i].append_attribute("mass") = fmt::format("{}", mass_kg * volumes[i] / total).c_str();
+    for (size_t i = 0; i < geoms.size(); ++i)
+      geoms[i].append_attribute("mass") = fmt::format("{}", mass_kg * volumes[i] / total).c_str();
   }
 
   const Scene& scene_;

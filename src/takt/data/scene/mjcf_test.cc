@@ -32,7 +32,8 @@ Scene Bench() {
   scene.room.id = "room";
   scene.room.floor_m = {{0, 0}, {4, 0}, {4, 3}, {0, 3}};
   scene.room.height_m = 2.5;
-  scene.room.openings = {{OpeningKind::kDoor, "door", 0, 1, 0.9, 0, 2, 1}, {OpeningKind::kWindow, "window", 0, 2.5, 1, 0.8, 1, 0}};
+  scene.room.openings = {{OpeningKind::kDoor, "door", 0, 1, 0.9, 0, 2, 1},
+                         {OpeningKind::kWindow, "window", 0, 2.5, 1, 0.8, 1, 0}};
   Node table = Object("table", {1.2, 0.8, 0.75}, Pose::Yaw(0.3, {2, 1.5, 0}), true);
   Node top;
   top.kind = NodeKind::kSurface;
@@ -61,7 +62,8 @@ TEST(SceneToMjcf, ObjectsStandWhereTheSceneSays) {
   const Vec3 cube = table * Vec3(0.2, 0.1, 0.75);
   EXPECT_LT((world.BodyPose(model->BodyIdx("cube")).translation_m - cube).norm(), 1e-9);
   EXPECT_NEAR(model->bodies()[static_cast<size_t>(model->BodyIdx("cube"))].mass_kg, 0.1, 1e-12);
-  EXPECT_NEAR(model->bodies()[static_cast<size_t>(model->BodyIdx("can"))].mass_kg, 500 * M_PI * 0.03 * 0.03 * 0.1, 1e-9);
+  EXPECT_NEAR(model->bodies()[static_cast<size_t>(model->BodyIdx("can"))].mass_kg, 500 * M_PI * 0.03 * 0.03 * 0.1,
+              1e-9);
   EXPECT_EQ(model->bodies()[static_cast<size_t>(model->BodyIdx("table"))].joint_count, 0);
   EXPECT_LT((world.BodyPose(model->BodyIdx("arm/base")).translation_m - table * Vec3(-0.3, -0.2, 0.75)).norm(), 1e-9);
   // Settled for 2 s, nothing has moved.
@@ -119,9 +121,11 @@ TEST(SceneToMjcf, TheCatalogueStandsStill) {
 }
 
 TEST(SceneToMjcf, MeshesCollideAsTheirHulls) {
-  const std::filesystem::path folder = std::filesystem::temp_directory_path() / ("takt_mjcf_" + std::to_string(::getpid()));
+  const std::filesystem::path folder =
+      std::filesystem::temp_directory_path() / ("takt_mjcf_" + std::to_string(::getpid()));
   std::filesystem::create_directories(folder);
-  WriteFileAtomic(folder / "wedge.obj", std::string_view("v 0 0 0\nv 1 0 0\nv 0 1 0\nv 0 0 1\nf 1 3 2\nf 1 2 4\nf 1 4 3\nf 2 3 4\n"));
+  WriteFileAtomic(folder / "wedge.obj",
+                  std::string_view("v 0 0 0\nv 1 0 0\nv 0 1 0\nv 0 0 1\nf 1 3 2\nf 1 2 4\nf 1 4 3\nf 2 3 4\n"));
   Scene scene = Bench();
   Node wedge = Object("wedge", {0.1, 0.1, 0.1}, Pose::Translation(1, 1, 0));
   Part part;

@@ -16,7 +16,8 @@ namespace {
 
 constexpr double kDefaultVelocity_rad_s = 3, kDefaultAcceleration_rad_s2 = 10, kDefaultTorque = 10;
 
-// What a file tells about its robot. The arm is the longest chain of driven hinges; a driven joint behind it is the gripper.
+// What a file tells about its robot. The arm is the longest chain of driven hinges; a driven joint behind it is the
+// gripper.
 RobotInfo Derive(const Model& model, const std::string& name) {
   RobotInfo info;
   info.name = name;
@@ -32,14 +33,17 @@ RobotInfo Derive(const Model& model, const std::string& name) {
   };
   std::stable_sort(chain.begin(), chain.end(), [&](int a, int b) { return joint(a).body_idx < joint(b).body_idx; });
   if (chain.size() < 2)
-    throw Error(ErrorCode::kUnsupported, name, "has no chain of joints with position servos", "name its joints and actuators");
-  // The last driven joint is a gripper where nothing else is driven behind it and its body is a leaf beside other geometry.
+    throw Error(ErrorCode::kUnsupported, name, "has no chain of joints with position servos",
+                "name its joints and actuators");
+  // The last driven joint is a gripper where nothing else is driven behind it and its body is a leaf beside other
+  // geometry.
   const int last = chain.back();
   const bool leaf = model.Subtree(joint(last).body_idx).size() == 1;
   const std::string& last_name = joint(last).name;
   const auto holds = [&](const char* word) {
     std::string lower = last_name;
-    std::transform(lower.begin(), lower.end(), lower.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    std::transform(lower.begin(), lower.end(), lower.begin(),
+                   [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
     return lower.find(word) != std::string::npos;
   };
   const bool gripper = leaf && chain.size() > 2 &&
@@ -73,7 +77,8 @@ RobotInfo Derive(const Model& model, const std::string& name) {
   const std::vector<double> home = model.keyframes().empty() ? std::vector<double>() : model.keyframes()[0].qpos;
   for (size_t i = 0; i < chain.size(); ++i) {
     const JointInfo& its = joint(chain[i]);
-    info.home_rad.push_back(home.empty() ? std::clamp(0.0, info.lower_rad[i], info.upper_rad[i]) : home[static_cast<size_t>(its.qpos_idx)]);
+    info.home_rad.push_back(home.empty() ? std::clamp(0.0, info.lower_rad[i], info.upper_rad[i])
+                                         : home[static_cast<size_t>(its.qpos_idx)]);
   }
   const int first_body = joint(chain[0]).body_idx;
   info.base_body = model.bodies()[static_cast<size_t>(model.bodies()[static_cast<size_t>(first_body)].root_idx)].name;
@@ -99,7 +104,8 @@ Robot LoadRobot(const std::string& name_or_path) {
   if (name_or_path == "arm7") return MakeArm7();
   const std::filesystem::path path(name_or_path);
   if (path.extension() != ".xml")
-    throw Error(ErrorCode::kNotFound, "robot '" + name_or_path + "'", "is neither built in nor an .xml file", "built in: arm5, arm7");
+    throw Error(ErrorCode::kNotFound, "robot '" + name_or_path + "'", "is neither built in nor an .xml file",
+                "built in: arm5, arm7");
   Robot robot;
   robot.mjcf = ReadTextFile(path, uint64_t{64} << 20);
   robot.asset_folder = path.has_parent_path() ? path.parent_path() : ".";
@@ -112,15 +118,19 @@ RobotInfo Prefixed(const RobotInfo& info, std::string_view prefix) {
   const auto put = [&](std::string* name) {
     if (!name->empty()) *name = std::string(prefix) + *name;
   };
-  for (std::string* name : {&out.base_body, &out.gripper_actuator, &out.hand_body, &out.tool_site, &out.wrist_camera}) put(name);
+  for (std::string* name : {&out.base_body, &out.gripper_actuator, &out.hand_body, &out.tool_site, &out.wrist_camera})
+    put(name);
   for (auto* names : {&out.joints, &out.actuators, &out.gripper_joints, &out.finger_bodies})
     for (std::string& name : *names) put(&name);
   return out;
 }
 
-std::vector<double> ServoTargets(const RobotInfo& info, std::span<const double> q_rad, std::span<const double> v_rad_s) {
+std::vector<double> ServoTargets(const RobotInfo& info, std::span<const double> q_rad,
+                                 std::span<const double> v_rad_s) {
   if (q_rad.size() != info.joints.size() || v_rad_s.size() != info.joints.size())
-    throw Error(ErrorCode::kBadInput, "servo targets", fmt::format("are {} and {}; the robot has {} joints", q_rad.size(), v_rad_s.size(), info.joints.size()));
+    throw Error(
+        ErrorCode::kBadInput, "servo targets",
+        fmt::format("are {} and {}; the robot has {} joints", q_rad.size(), v_rad_s.size(), info.joints.size()));
   std::vector<double> ctrl(q_rad.size());
   for (size_t i = 0; i < ctrl.size(); ++i) ctrl[i] = q_rad[i] + info.lead_s[i] * v_rad_s[i];
   return ctrl;

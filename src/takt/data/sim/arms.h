@@ -17,30 +17,30 @@ namespace takt::sim {
 struct RobotInfo {
   std::string name;
   std::string base_body;
-  std::vector<std::string> joints;           // arm joints from the base; without the gripper
-  std::vector<std::string> actuators;        // of those joints: position servos
-  std::vector<double> lower_rad, upper_rad;  // joint limits
+  std::vector<std::string> joints;                                     // arm joints from the base; without the gripper
+  std::vector<std::string> actuators;                                  // of those joints: position servos
+  std::vector<double> lower_rad, upper_rad;                            // joint limits
   std::vector<double> velocity_rad_s, acceleration_rad_s2, torque_nm;  // limits, all positive
-  std::vector<double> lead_s;                // kv / kp of the servos; see ServoTargets
-  std::vector<double> home_rad;              // posture at rest; clear of the table, tool pointing down
+  std::vector<double> lead_s;                                          // kv / kp of the servos; see ServoTargets
+  std::vector<double> home_rad;  // posture at rest; clear of the table, tool pointing down
 
-  std::vector<std::string> gripper_joints;   // empty: no gripper
+  std::vector<std::string> gripper_joints;  // empty: no gripper
   std::string gripper_actuator;
   double gripper_open = 0, gripper_closed = 0;  // targets of that actuator
-  double gripper_width_m = 0;                // between the pads when open
-  double gripper_force_n = 0;                // the most that one pad presses with
-  std::vector<std::string> finger_bodies;    // bodies that may touch what is grasped
-  std::string hand_body;                     // carries the fingers
+  double gripper_width_m = 0;                   // between the pads when open
+  double gripper_force_n = 0;                   // the most that one pad presses with
+  std::vector<std::string> finger_bodies;       // bodies that may touch what is grasped
+  std::string hand_body;                        // carries the fingers
 
-  std::string tool_site;                     // between the pads: z = approach, y = opening direction
-  std::string wrist_camera;                  // camera name; empty: none
-  double reach_m = 0;                        // of the tool from the shoulder
+  std::string tool_site;     // between the pads: z = approach, y = opening direction
+  std::string wrist_camera;  // camera name; empty: none
+  double reach_m = 0;        // of the tool from the shoulder
   double payload_kg = 0;
 };
 
 struct Robot {
-  std::string mjcf;                          // the robot alone, at the origin of the world, base at z = 0
-  std::filesystem::path asset_folder;        // empty for arms of primitives
+  std::string mjcf;                    // the robot alone, at the origin of the world, base at z = 0
+  std::filesystem::path asset_folder;  // empty for arms of primitives
   RobotInfo info;
 };
 

@@ -9,9 +9,10 @@ namespace {
 // Both grippers are the same: two fingers on slides, coupled, driven by one servo on their mean travel (0 closed,
 // 0.04 m open: the pads 0.08 m apart). The tool site lies between the pads, 10 mm inside the tips.
 //   Pads: boxes, so that a cube meets faces; condim 4, so that one point of a cylinder still resists twist; a torsional
-//   coefficient of 10 mm, the radius of a soft fingertip's patch. solref 4 ms is the stiffest that a step of 2 ms allows.
-//   The settings that keep what is held from creeping stand in <option>: elliptic cone, impratio, and several contact
-//   points for convex pairs (multiccd): with one, a cylinder between flat pads slipped by up to 17 mm in 23 of 216 grasps.
+//   coefficient of 10 mm, the radius of a soft fingertip's patch. solref 4 ms is the stiffest that a step of 2 ms
+//   allows. The settings that keep what is held from creeping stand in <option>: elliptic cone, impratio, and several
+//   contact points for convex pairs (multiccd): with one, a cylinder between flat pads slipped by up to 17 mm in 23 of
+//   216 grasps.
 // %HAND_MASS% and %FORCE% are replaced.
 constexpr const char* kGripperBodies = R"(
           <geom name="palm" type="box" size="0.02 0.055 0.02" pos="0 0 0.022" mass="%HAND_MASS%" class="shell"/>
@@ -153,7 +154,8 @@ constexpr const char* kArm7Rest = R"(
   </contact>)";
 
 std::string Replaced(std::string text, std::string_view from, std::string_view to) {
-  for (size_t at = text.find(from); at != std::string::npos; at = text.find(from, at + to.size())) text.replace(at, from.size(), to);
+  for (size_t at = text.find(from); at != std::string::npos; at = text.find(from, at + to.size()))
+    text.replace(at, from.size(), to);
   return text;
 }
 

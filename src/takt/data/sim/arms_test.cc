@@ -16,13 +16,14 @@ class BuiltIn : public testing::TestWithParam<std::string> {
  protected:
   double Distance() const { return GetParam() == "arm5" ? 0.3 : 0.45; }
 
-  script::GraspResult GraspOf(const std::string& geom, double height_m, double grasp_m, double y_m, double timestep_s = 0.002,
-                              double friction = 1) const {
+  script::GraspResult GraspOf(const std::string& geom, double height_m, double grasp_m, double y_m,
+                              double timestep_s = 0.002, double friction = 1) const {
     const Robot robot = LoadRobot(GetParam());
     const std::string bodies = "<geom type='plane' size='1 1 0.1' friction='0.8'/><body name='object' pos='" +
                                std::to_string(Distance()) + " " + std::to_string(y_m) + " " + std::to_string(height_m) +
                                "'><freejoint/><geom friction='0.8' " + geom + "/></body>";
-    const auto model = Model::Compile(script::WithBodies(robot.mjcf, bodies))->WithTimestep(timestep_s)->WithFrictionScale(friction);
+    const auto model =
+        Model::Compile(script::WithBodies(robot.mjcf, bodies))->WithTimestep(timestep_s)->WithFrictionScale(friction);
     const script::Rig rig = script::MakeRig(model, robot.info);
     World world(model);
     script::GoHome(rig, &world);
@@ -92,7 +93,8 @@ TEST_P(BuiltIn, TracksASmoothPathWithinThreeMillimetres) {
   double worst_m = 0;
   const auto compare = [&](const std::vector<double>& q) {
     for (size_t i = 0; i < q.size(); ++i) wanted.mutable_qpos()[static_cast<size_t>(rig.qpos[i])] = q[i];
-    worst_m = std::max(worst_m, (wanted.SitePose(rig.tool).translation_m - world.SitePose(rig.tool).translation_m).norm());
+    worst_m =
+        std::max(worst_m, (wanted.SitePose(rig.tool).translation_m - world.SitePose(rig.tool).translation_m).norm());
   };
   ASSERT_TRUE(script::MoveTo(rig, &world, robot.info.home_rad, goal, 1, compare));
   ASSERT_TRUE(script::MoveTo(rig, &world, goal, robot.info.home_rad, 1, compare));
@@ -108,7 +110,8 @@ TEST_P(BuiltIn, TracksASmoothPathWithinThreeMillimetres) {
 
 TEST_P(BuiltIn, HoldsACubeWithoutSlip) {
   for (const char* mass : {"0.05", "0.3"}) {
-    const script::GraspResult grasp = GraspOf("type='box' size='0.02 0.02 0.02' mass='" + std::string(mass) + "'", 0.02, 0.02, 0.02);
+    const script::GraspResult grasp =
+        GraspOf("type='box' size='0.02 0.02 0.02' mass='" + std::string(mass) + "'", 0.02, 0.02, 0.02);
     ASSERT_TRUE(grasp.stepped);
     EXPECT_GT(grasp.lifted_m, 0.097) << mass;
     EXPECT_LT(grasp.slip_m, 0.001) << mass;
@@ -117,24 +120,27 @@ TEST_P(BuiltIn, HoldsACubeWithoutSlip) {
 
 TEST_P(BuiltIn, HoldsCylindersWithoutSlip) {
   for (const double friction : {0.8, 1.2}) {
-    const script::GraspResult thin = GraspOf("type='cylinder' size='0.02 0.04' mass='0.1'", 0.04, 0.04, -0.1, 0.002, friction);
+    const script::GraspResult thin =
+        GraspOf("type='cylinder' size='0.02 0.04' mass='0.1'", 0.04, 0.04, -0.1, 0.002, friction);
     EXPECT_GT(thin.lifted_m, 0.097) << friction;
     EXPECT_LT(thin.slip_m, 0.001) << friction;
-    const script::GraspResult wide = GraspOf("type='cylinder' size='0.032 0.05' mass='0.3'", 0.05, 0.04, 0.05, 0.001, friction);
+    const script::GraspResult wide =
+        GraspOf("type='cylinder' size='0.032 0.05' mass='0.3'", 0.05, 0.04, 0.05, 0.001, friction);
     EXPECT_GT(wide.lifted_m, 0.095) << friction;
     EXPECT_LT(wide.slip_m, 0.001) << friction;
   }
 }
 
 TEST_P(BuiltIn, DropsWhatHasNoFriction) {
-  const script::GraspResult grasp = GraspOf("type='box' size='0.02 0.02 0.02' mass='0.3'", 0.02, 0.02, 0.02, 0.002, 0.02);
+  const script::GraspResult grasp =
+      GraspOf("type='box' size='0.02 0.02 0.02' mass='0.3'", 0.02, 0.02, 0.02, 0.002, 0.02);
   EXPECT_TRUE(!grasp.stepped || grasp.lifted_m < 0.05);
 }
 
 INSTANTIATE_TEST_SUITE_P(Arms, BuiltIn, testing::Values("arm5", "arm7"), [](const auto& each) { return each.param; });
 
-// The flange of the Panda at zero, from the manufacturer's table: x = 0.088, z = 0.333 + 0.316 + 0.384 - 0.107; the hand
-// and its tool hang 0.1034 m below.
+// The flange of the Panda at zero, from the manufacturer's table: x = 0.088, z = 0.333 + 0.316 + 0.384 - 0.107; the
+// hand and its tool hang 0.1034 m below.
 TEST(Arm7, StandsWhereTheTableSays) {
   const Robot robot = LoadRobot("arm7");
   const auto model = Model::Compile(robot.mjcf);

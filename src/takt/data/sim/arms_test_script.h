@@ -122,8 +122,8 @@ inline bool SetGripper(const Rig& rig, World* world, double target) {
 
 struct GraspResult {
   bool stepped = false;
-  double lifted_m = 0;      // of the object
-  double slip_m = 0;        // of the object in the tool's frame, from the end of closing to the end of holding
+  double lifted_m = 0;  // of the object
+  double slip_m = 0;    // of the object in the tool's frame, from the end of closing to the end of holding
   double turn_rad = 0;
 };
 

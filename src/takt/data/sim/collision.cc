@@ -38,7 +38,8 @@ CollisionQuery::CollisionQuery(std::shared_ptr<const Model> model, std::span<con
       if (!seen.insert(key).second || left_out.contains(key) || !MayTouch(m, a, b)) continue;
       for (int i = m->body_geomadr[a]; i >= 0 && i < m->body_geomadr[a] + m->body_geomnum[a]; ++i) {
         for (int j = m->body_geomadr[b]; j >= 0 && j < m->body_geomadr[b] + m->body_geomnum[b]; ++j) {
-          const bool meet = (m->geom_contype[i] & m->geom_conaffinity[j]) || (m->geom_contype[j] & m->geom_conaffinity[i]);
+          const bool meet =
+              (m->geom_contype[i] & m->geom_conaffinity[j]) || (m->geom_contype[j] & m->geom_conaffinity[i]);
           const auto [low, high] = std::minmax(m->geom_type[i], m->geom_type[j]);
           if (meet && mjCOLLISIONFUNC[low][high] != nullptr) pairs_.emplace_back(i, j);
         }

@@ -28,7 +28,8 @@ std::vector<xml_node> FindAll(const xml_node& root, const char* name) {
 
 void CheckSize(const Source& source, const xml_node& root) {
   if (Elements(root).size() <= kMaxElements) return;
-  throw Error(ErrorCode::kBadInput, source.files.at(0), fmt::format("replicates to more than {} elements", kMaxElements));
+  throw Error(ErrorCode::kBadInput, source.files.at(0),
+              fmt::format("replicates to more than {} elements", kMaxElements));
 }
 
 void Replicate(Source* source, xml_node replicate, const Angles& angles) {
@@ -36,7 +37,8 @@ void Replicate(Source* source, xml_node replicate, const Angles& angles) {
   const int count = replicate.attribute("count").as_int(0);
   const size_t below = Elements(replicate).size();
   if (count < 0 || static_cast<size_t>(count) > kMaxElements / std::max<size_t>(below, 1))
-    throw Error(ErrorCode::kBadInput, file, fmt::format("line {}: replicates to more than {} elements", line, kMaxElements));
+    throw Error(ErrorCode::kBadInput, file,
+                fmt::format("line {}: replicates to more than {} elements", line, kMaxElements));
   Pose step = ReadPose(replicate, angles);
   const std::vector<double> offset = Numbers(replicate.attribute("offset").value());
   step.translation_m = offset.size() == 3 ? Vec3(offset[0], offset[1], offset[2]) : Vec3::Zero();
@@ -47,7 +49,8 @@ void Replicate(Source* source, xml_node replicate, const Angles& angles) {
     for (const xml_node& child : replicate.children()) {
       const xml_node copy = replicate.parent().insert_copy_before(child, replicate);
       for (const xml_node& element : Elements(copy))
-        if (auto name = element.attribute("name")) name = fmt::format("{}{}{:0{}}", name.value(), separator, i, digits).c_str();
+        if (auto name = element.attribute("name"))
+          name = fmt::format("{}{}{:0{}}", name.value(), separator, i, digits).c_str();
       MoveElement(copy, at, angles);
     }
     at = at * step;
@@ -72,7 +75,8 @@ void MoveElement(xml_node element, const Pose& parent_from_frame, const Angles& 
     element.append_attribute("pos") = Join({moved.x(), moved.y(), moved.z()}).c_str();
   };
   if (const std::vector<double> ends = read("fromto"); ends.size() == 6) {
-    const Vec3 a = parent_from_frame * Vec3(ends[0], ends[1], ends[2]), b = parent_from_frame * Vec3(ends[3], ends[4], ends[5]);
+    const Vec3 a = parent_from_frame * Vec3(ends[0], ends[1], ends[2]),
+               b = parent_from_frame * Vec3(ends[3], ends[4], ends[5]);
     element.attribute("fromto") = Join({a.x(), a.y(), a.z(), b.x(), b.y(), b.z()}).c_str();
   } else if (Is(element, "joint")) {
     if (!element.attribute("axis")) element.append_attribute("axis") = "0 0 1";
@@ -82,8 +86,8 @@ void MoveElement(xml_node element, const Pose& parent_from_frame, const Angles& 
     if (!element.attribute("dir")) element.append_attribute("dir") = "0 0 -1";
     move_point();
     turn("dir");
-  } else if (Is(element, "body") || Is(element, "geom") || Is(element, "site") || Is(element, "camera") || Is(element, "frame") ||
-             Is(element, "inertial")) {
+  } else if (Is(element, "body") || Is(element, "geom") || Is(element, "site") || Is(element, "camera") ||
+             Is(element, "frame") || Is(element, "inertial")) {
     WritePose(element, parent_from_frame * ReadPose(element, angles));
   }
 }
@@ -92,7 +96,8 @@ void FlattenFrames(Source* source, xml_node root, const Angles& angles,
                    const std::function<void(const xml_node&, std::string what)>& note) {
   std::vector<xml_node> replicates = FindAll(root, "replicate");
   if (replicates.size() > kMaxReplicates)
-    throw Error(ErrorCode::kBadInput, source->files.at(0), fmt::format("holds more than {} <replicate>", kMaxReplicates));
+    throw Error(ErrorCode::kBadInput, source->files.at(0),
+                fmt::format("holds more than {} <replicate>", kMaxReplicates));
   std::reverse(replicates.begin(), replicates.end());  // what is inside another comes behind it in the text
   for (const xml_node& replicate : replicates) {
     note(replicate, fmt::format("expanded to {} copies", replicate.attribute("count").as_int(0)));

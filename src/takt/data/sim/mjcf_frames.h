@@ -10,8 +10,8 @@
 
 namespace takt::sim::mjcf {
 
-// Expands <replicate> (copies, each a step further, names with the number of the copy behind them) and dissolves <frame>
-// (poses of the elements in it are composed with its own; its childclass goes to those without a class).
+// Expands <replicate> (copies, each a step further, names with the number of the copy behind them) and dissolves
+// <frame> (poses of the elements in it are composed with its own; its childclass goes to those without a class).
 // Errors: bad_input for more than 100,000 elements.
 void FlattenFrames(Source* source, pugi::xml_node root, const Angles& angles,
                    const std::function<void(const pugi::xml_node&, std::string what)>& note);

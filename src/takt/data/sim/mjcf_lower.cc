@@ -97,10 +97,11 @@ constexpr Dropped kDropped[] = {
     {"sensor", "*", "interval", false, kLost},
 };
 
-constexpr const char* kUnsupported[] = {"plugin", "extension", "flexcomp", "flex", "flexvert", "flexstrain", "attach",
-                                        "pid", "dcmotor", "orientation"};
-constexpr const char* kDroppedSensors[] = {"camprojection", "jointactuatorfrc", "tendonactuatorfrc", "insidesite",
-                                           "distance", "normal", "fromto", "contact", "e_potential", "e_kinetic", "tactile"};
+constexpr const char* kUnsupported[] = {"plugin",     "extension", "flexcomp", "flex",    "flexvert",
+                                        "flexstrain", "attach",    "pid",      "dcmotor", "orientation"};
+constexpr const char* kDroppedSensors[] = {
+    "camprojection", "jointactuatorfrc", "tendonactuatorfrc", "insidesite", "distance", "normal",
+    "fromto",        "contact",          "e_potential",       "e_kinetic",  "tactile"};
 constexpr double kMaxPreallocated = 1e6;
 
 class Lowering {
@@ -114,7 +115,9 @@ class Lowering {
 
   void Run() {
     Refuse();
-    mjcf::FlattenFrames(source_, root_, angles_, [this](const xml_node& element, std::string what) { Note(element, "", std::move(what), true); });
+    mjcf::FlattenFrames(source_, root_, angles_, [this](const xml_node& element, std::string what) {
+      Note(element, "", std::move(what), true);
+    });
     Options();
     Looks();
     Bodies();
@@ -135,12 +138,14 @@ class Lowering {
 
   void Refuse() {
     for (const xml_node& element : mjcf::Elements(root_)) {
-      const bool bad = std::any_of(std::begin(kUnsupported), std::end(kUnsupported), [&](const char* name) { return Is(element, name); });
+      const bool bad = std::any_of(std::begin(kUnsupported), std::end(kUnsupported),
+                                   [&](const char* name) { return Is(element, name); });
       const bool model = Is(element, "model") && Is(element.parent(), "asset");
       const bool builtin = Is(element, "mesh") && element.attribute("builtin");
       if (!bad && !model && !builtin) continue;
       const auto [file, line] = mjcf::Place(*source_, element);
-      throw Error(ErrorCode::kUnsupported, file, fmt::format("line {}: <{}> needs a newer MuJoCo than 2.2.2", line, element.name()),
+      throw Error(ErrorCode::kUnsupported, file,
+                  fmt::format("line {}: <{}> needs a newer MuJoCo than 2.2.2", line, element.name()),
                   "leave it out, or build with MuJoCo 3");
     }
   }
@@ -156,7 +161,8 @@ class Lowering {
   void Options() {
     for (xml_node option : root_.children("option")) {
       if (xml_attribute a = option.attribute("integrator"); std::strcmp(a.value(), "implicitfast") == 0) {
-        Note(option, "integrator", "implicitfast became implicit: the same without its short cut for Coriolis forces", false);
+        Note(option, "integrator", "implicitfast became implicit: the same without its short cut for Coriolis forces",
+             false);
         a = "implicit";
       }
       Rename(option, "ccd_tolerance", "mpr_tolerance");
@@ -166,7 +172,9 @@ class Lowering {
         const bool damper_off = std::strcmp(flag.attribute("damper").value(), "disable") == 0;
         for (const char* name : {"spring", "damper"}) {
           if (!flag.attribute(name)) continue;
-          Note(flag, name, spring_off && damper_off ? "became passive=disable" : "dropped: 2.2.2 switches springs and dampers together only",
+          Note(flag, name,
+               spring_off && damper_off ? "became passive=disable"
+                                        : "dropped: 2.2.2 switches springs and dampers together only",
                spring_off == damper_off);
           flag.remove_attribute(name);
         }
@@ -216,7 +224,8 @@ class Lowering {
       const std::vector<double> resolution = mjcf::Numbers(element.attribute("resolution").value());
       double half_tangent = 0;
       if (size.size() == 2 && focal.size() == 2 && focal[1] > 0) half_tangent = size[1] / (2 * focal[1]);
-      if (resolution.size() == 2 && focal_px.size() == 2 && focal_px[1] > 0) half_tangent = resolution[1] / (2 * focal_px[1]);
+      if (resolution.size() == 2 && focal_px.size() == 2 && focal_px[1] > 0)
+        half_tangent = resolution[1] / (2 * focal_px[1]);
       if (half_tangent > 0) {
         element.remove_attribute("fovy");
         element.append_attribute("fovy") = 2 * std::atan(half_tangent) * 180 / M_PI;
@@ -267,7 +276,9 @@ class Lowering {
         };
         if (!site1 || !site2 || *body_name(site1) == 0 || *body_name(site2) == 0) {
           const auto [file, line] = mjcf::Place(*source_, element);
-          throw Error(ErrorCode::kUnsupported, file, fmt::format("line {}: sites that do not exist or lie on unnamed bodies", line), "name the bodies");
+          throw Error(ErrorCode::kUnsupported, file,
+                      fmt::format("line {}: sites that do not exist or lie on unnamed bodies", line),
+                      "name the bodies");
         }
         const Pose body_from_site1 = mjcf::ReadPose(site1, angles_), body_from_site2 = mjcf::ReadPose(site2, angles_);
         element.remove_attribute("site1"), element.remove_attribute("site2");
@@ -276,7 +287,8 @@ class Lowering {
         if (Is(element, "connect")) {
           const Vec3& p = body_from_site1.translation_m;
           element.append_attribute("anchor") = mjcf::Join({p.x(), p.y(), p.z()}).c_str();
-          Note(element, "site1", "became body1, body2 and anchor; the point on body2 is where it stands at qpos0", false);
+          Note(element, "site1", "became body1, body2 and anchor; the point on body2 is where it stands at qpos0",
+               false);
         } else {
           const Pose relative = body_from_site1 * body_from_site2.Inverse();
           const Vec3& p = relative.translation_m;
@@ -335,11 +347,14 @@ class Lowering {
     if (!ratio_text.empty()) {
       if (!actuator.attribute("name")) actuator.append_attribute("name") = fmt::format("servo_{}", order).c_str();
       out_->damping_ratios.emplace_back(actuator.attribute("name").value(), std::strtod(ratio_text.c_str(), nullptr));
-      Note(actuator, "dampratio", "became kv = 2 ratio sqrt(kp inertia), with the inertia at qpos0 as MuJoCo 3 does", true);
+      Note(actuator, "dampratio", "became kv = 2 ratio sqrt(kp inertia), with the inertia at qpos0 as MuJoCo 3 does",
+           true);
     }
-    if (time > 0) Note(actuator, "timeconst", "became <general dyntype=filter>: integrated by Euler, not exactly", false);
+    if (time > 0)
+      Note(actuator, "timeconst", "became <general dyntype=filter>: integrated by Euler, not exactly", false);
     actuator.set_name("general");
-    for (const char* name : {"gaintype", "gainprm", "biastype", "biasprm", "dyntype", "dynprm"}) actuator.remove_attribute(name);
+    for (const char* name : {"gaintype", "gainprm", "biastype", "biasprm", "dyntype", "dynprm"})
+      actuator.remove_attribute(name);
     actuator.append_attribute("gaintype") = "fixed";
     actuator.append_attribute("gainprm") = mjcf::Join({kp}).c_str();
     actuator.append_attribute("biastype") = "affine";
@@ -361,9 +376,11 @@ class Lowering {
         std::vector<xml_node> drivers;
         for (const xml_node& section : root_.children("actuator"))
           for (const xml_node& actuator : section.children())
-            if (*joint.attribute("name").value() != 0 && std::strcmp(actuator.attribute("joint").value(), joint.attribute("name").value()) == 0)
+            if (*joint.attribute("name").value() != 0 &&
+                std::strcmp(actuator.attribute("joint").value(), joint.attribute("name").value()) == 0)
               drivers.push_back(actuator);
-        const bool simple = drivers.size() == 1 && (Effective(drivers[0], "gear").empty() || mjcf::Numbers(Effective(drivers[0], "gear").c_str())[0] == 1);
+        const bool simple = drivers.size() == 1 && (Effective(drivers[0], "gear").empty() ||
+                                                    mjcf::Numbers(Effective(drivers[0], "gear").c_str())[0] == 1);
         if (simple && Effective(drivers[0], "forcerange").empty()) {
           drivers[0].append_attribute("forcerange") = range.c_str();
           Note(joint, "actuatorfrcrange", "became forcerange of its actuator", true);
@@ -391,7 +408,8 @@ class Lowering {
     }
     for (xml_node element : mjcf::Elements(root_)) {  // used above; unknown to 2.2.2
       if (!Is(element, "position") && !Is(element, "intvelocity")) continue;
-      for (const char* name : {"kv", "dampratio", "timeconst", "inheritrange", "actlimited"}) element.remove_attribute(name);
+      for (const char* name : {"kv", "dampratio", "timeconst", "inheritrange", "actlimited"})
+        element.remove_attribute(name);
     }
   }
 
@@ -399,7 +417,8 @@ class Lowering {
     for (xml_node section : root_.children("sensor")) {
       for (xml_node sensor = section.first_child(); sensor;) {
         xml_node next = sensor.next_sibling();
-        const bool unknown = std::any_of(std::begin(kDroppedSensors), std::end(kDroppedSensors), [&](const char* name) { return Is(sensor, name); });
+        const bool unknown = std::any_of(std::begin(kDroppedSensors), std::end(kDroppedSensors),
+                                         [&](const char* name) { return Is(sensor, name); });
         if (unknown || (Is(sensor, "rangefinder") && sensor.attribute("camera"))) {
           Note(sensor, "", std::string("dropped: ") + kLost, false);
           section.remove_child(sensor);
@@ -414,7 +433,8 @@ class Lowering {
       for (const Dropped& rule : kDropped) {
         const xml_attribute a = element.attribute(rule.attribute);
         if (!a) continue;
-        if (std::strcmp(rule.element, "*") != 0 ? !Is(element, rule.element) : !Is(element.parent(), rule.section)) continue;
+        if (std::strcmp(rule.element, "*") != 0 ? !Is(element, rule.element) : !Is(element.parent(), rule.section))
+          continue;
         Note(element, rule.attribute, std::string("dropped: ") + rule.why, rule.exact);
         element.remove_attribute(a);
       }
@@ -445,8 +465,10 @@ LoweredMjcf LowerMjcf(std::string_view text, const LowerOptions& options) {
   LoweredMjcf lowered;
   mjcf::Source source;
   mjcf::Read(text, options, &source);
-  if (shim::kVersion3) Lowering(&source, &lowered).DropLooks();
-  else Lowering(&source, &lowered).Run();
+  if (shim::kVersion3)
+    Lowering(&source, &lowered).DropLooks();
+  else
+    Lowering(&source, &lowered).Run();
   lowered.text = mjcf::Text(&source);
   return lowered;
 }

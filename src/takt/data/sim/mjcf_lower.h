@@ -20,16 +20,16 @@ struct LoweredItem {
 };
 
 struct LowerOptions {
-  std::filesystem::path asset_folder;  // include and asset files must lie inside; empty: none may be named
-  std::string subject = "MJCF";        // how errors and items name the text
+  std::filesystem::path asset_folder;               // include and asset files must lie inside; empty: none may be named
+  std::string subject = "MJCF";                     // how errors and items name the text
   std::vector<std::filesystem::path> more_folders;  // absolute file names may lie in these too
 };
 
 struct LoweredMjcf {
-  std::string text;                    // includes merged; asset files as absolute paths
-  std::vector<LoweredItem> items;      // in the order of the text
+  std::string text;                                                  // includes merged; asset files as absolute paths
+  std::vector<LoweredItem> items;                                    // in the order of the text
   std::vector<std::pair<std::string, double>> gravity_compensation;  // body name, fraction of its weight
-  std::vector<std::pair<std::string, double>> damping_ratios;        // actuator name, damping ratio still to be computed
+  std::vector<std::pair<std::string, double>> damping_ratios;  // actuator name, damping ratio still to be computed
 };
 
 // Turns MJCF written for MuJoCo 3.x into what 2.2.2 understands: docs/guide/sim.md lists every rule.

@@ -37,9 +37,13 @@ ErrorCode CodeOf(const std::string& text, const LowerOptions& options = {}) {
 
 class Folder {
  public:
-  Folder() : path_(fs::temp_directory_path() / ("takt_sim_" + std::to_string(::getpid()))) { fs::create_directories(path_ / "model/meshes"); }
+  Folder() : path_(fs::temp_directory_path() / ("takt_sim_" + std::to_string(::getpid()))) {
+    fs::create_directories(path_ / "model/meshes");
+  }
   ~Folder() { fs::remove_all(path_); }
-  void Write(const std::string& name, const std::string& text) const { WriteFileAtomic(path_ / name, std::string_view(text)); }
+  void Write(const std::string& name, const std::string& text) const {
+    WriteFileAtomic(path_ / name, std::string_view(text));
+  }
   fs::path path() const { return path_; }
 
  private:
@@ -79,7 +83,9 @@ TEST(LowerMjcf, RangesInheritedFromDegreesAndClasses) {
 }
 
 TEST(LowerMjcf, GravityCompensationFloats) {
-  const std::string body = "<worldbody><body name='%' pos='0 0 1' gravcomp='1'><freejoint align='true'/><geom size='0.1'/></body></worldbody>";
+  const std::string body =
+      "<worldbody><body name='%' pos='0 0 1' gravcomp='1'><freejoint align='true'/><geom "
+      "size='0.1'/></body></worldbody>";
   const auto model = Model::Compile("<mujoco>" + body + "</mujoco>");
   EXPECT_EQ(model->bodies()[1].gravity_compensation, 1);
   World world(model);
@@ -104,7 +110,8 @@ TEST(LowerMjcf, SaysWhatItDidAndWhere) {
     <geom type="plane" size="1 1 1" material="m"/>
   </worldbody>
   <sensor><e_kinetic/><clock interval="1"/></sensor>
-</mujoco>)", {.asset_folder = "", .subject = "robot.xml", .more_folders = {}});
+</mujoco>)",
+                                        {.asset_folder = "", .subject = "robot.xml", .more_folders = {}});
   const LoweredItem* integrator = Find(lowered, "option", "integrator");
   ASSERT_NE(integrator, nullptr);
   EXPECT_EQ(integrator->line, 2);
@@ -122,7 +129,8 @@ TEST(LowerMjcf, SaysWhatItDidAndWhere) {
 }
 
 TEST(LowerMjcf, OldTextsStayAsTheyAre) {
-  const LoweredMjcf lowered = Lower("<compiler autolimits='false'/><worldbody><body><joint range='-1 1'/><geom size='1'/></body></worldbody>");
+  const LoweredMjcf lowered =
+      Lower("<compiler autolimits='false'/><worldbody><body><joint range='-1 1'/><geom size='1'/></body></worldbody>");
   EXPECT_TRUE(lowered.items.empty());
 }
 
@@ -147,7 +155,8 @@ TEST(LowerMjcf, ReplicatesStepOn) {
   EXPECT_EQ(model->body_count(), 13);
   EXPECT_LT((world.BodyPose(model->BodyIdx("peg-11")).translation_m - Vec3(5.5, 1, 0)).norm(), 1e-9);
   EXPECT_GE(model->FindGeom("g-00"), 0);
-  EXPECT_EQ(CodeOf("<mujoco><worldbody><replicate count='1000000000'><geom/></replicate></worldbody></mujoco>"), ErrorCode::kBadInput);
+  EXPECT_EQ(CodeOf("<mujoco><worldbody><replicate count='1000000000'><geom/></replicate></worldbody></mujoco>"),
+            ErrorCode::kBadInput);
   std::string bomb = "<mujoco><worldbody>";
   for (int i = 0; i < 20; ++i) bomb += "<replicate count='10'>";
   bomb += "<geom size='1'/>";
@@ -167,7 +176,9 @@ TEST(LowerMjcf, WeldsBetweenSites) {
 
 TEST(LowerMjcf, IncludesAndAssetsStayInTheirFolder) {
   const Folder folder;
-  folder.Write("model/arm.xml", "<mujocoinclude><worldbody><body name='b'>\n<geom size='1' surfacevel='1 0 0'/></body></worldbody></mujocoinclude>");
+  folder.Write("model/arm.xml",
+               "<mujocoinclude><worldbody><body name='b'>\n<geom size='1' surfacevel='1 0 "
+               "0'/></body></worldbody></mujocoinclude>");
   folder.Write("outside.xml", "<mujoco/>");
   folder.Write("model/loop.xml", "<mujoco><include file='loop.xml'/></mujoco>");
   folder.Write("model/meshes/t.obj", "v 0 0 0\nv 1 0 0\nv 0 1 0\nv 0 0 1\nf 1 3 2\nf 1 2 4\nf 1 4 3\nf 2 3 4\n");
@@ -180,16 +191,19 @@ TEST(LowerMjcf, IncludesAndAssetsStayInTheirFolder) {
   EXPECT_EQ(CodeOf("<mujoco><include file='none.xml'/></mujoco>", options), ErrorCode::kNotFound);
   EXPECT_EQ(CodeOf("<mujoco><include file='loop.xml'/></mujoco>", options), ErrorCode::kBadInput);
   EXPECT_EQ(CodeOf("<mujoco><include file='arm.xml'/></mujoco>"), ErrorCode::kBadInput);
-  EXPECT_EQ(CodeOf("<mujoco><compiler meshdir='../..'/><asset><mesh file='outside.xml'/></asset></mujoco>", options), ErrorCode::kBadInput);
-  const std::string with_mesh = "<mujoco><compiler meshdir='meshes'/><asset><mesh file='t.obj' maxhullvert='20'/></asset>"
-                                "<worldbody><geom type='mesh' mesh='t'/></worldbody></mujoco>";
+  EXPECT_EQ(CodeOf("<mujoco><compiler meshdir='../..'/><asset><mesh file='outside.xml'/></asset></mujoco>", options),
+            ErrorCode::kBadInput);
+  const std::string with_mesh =
+      "<mujoco><compiler meshdir='meshes'/><asset><mesh file='t.obj' maxhullvert='20'/></asset>"
+      "<worldbody><geom type='mesh' mesh='t'/></worldbody></mujoco>";
   const auto model = Model::Compile(with_mesh, {folder.path() / "model", "main.xml", {}});
   EXPECT_EQ(model->mesh_count(), 1);
   EXPECT_EQ(model->mesh(0).triangles.size(), 4U);
   // The mesh stands where the file has it.
   World world(model);
   double nearest = 1;
-  for (const Vec3& vertex : model->GeomMesh(0).vertices_m) nearest = std::min(nearest, (world.GeomPose(0) * vertex - Vec3(1, 0, 0)).norm());
+  for (const Vec3& vertex : model->GeomMesh(0).vertices_m)
+    nearest = std::min(nearest, (world.GeomPose(0) * vertex - Vec3(1, 0, 0)).norm());
   EXPECT_LT(nearest, 1e-6);
   fs::create_symlink(folder.path() / "outside.xml", folder.path() / "model/link.xml");
   EXPECT_EQ(CodeOf("<mujoco><include file='link.xml'/></mujoco>", options), ErrorCode::kBadInput);
@@ -205,14 +219,17 @@ TEST(LowerMjcf, HostileTexts) {
   for (int i = 0; i < 100000; ++i) deep += "</body>";
   EXPECT_EQ(CodeOf(deep + "</mujoco>"), ErrorCode::kBadInput);
   // Entities are not expanded, so they cannot explode.
-  const LoweredMjcf bomb = LowerMjcf("<!DOCTYPE m [<!ENTITY a 'aaaaaaaaaa'><!ENTITY b '&a;&a;&a;'>]><mujoco model='&b;'/>", {});
+  const LoweredMjcf bomb =
+      LowerMjcf("<!DOCTYPE m [<!ENTITY a 'aaaaaaaaaa'><!ENTITY b '&a;&a;&a;'>]><mujoco model='&b;'/>", {});
   EXPECT_LT(bomb.text.size(), 200U);
   for (const char* unsupported : {"<extension/>", "<worldbody><flexcomp/></worldbody>", "<actuator><pid/></actuator>",
                                   "<asset><model name='m' file='f'/></asset>"})
     EXPECT_EQ(CodeOf("<mujoco>" + std::string(unsupported) + "</mujoco>"), ErrorCode::kUnsupported) << unsupported;
   EXPECT_EQ(CodeOf("<mujoco takt-place='1'/>"), ErrorCode::kBadInput);
-  const std::string whole = std::string("<mujoco><option integrator='implicitfast'/>") + kArm + "<actuator><position joint='j' kv='1'/></actuator></mujoco>";
-  for (size_t length = 0; length < whole.size(); ++length) EXPECT_EQ(CodeOf(whole.substr(0, length)), ErrorCode::kBadInput) << length;
+  const std::string whole = std::string("<mujoco><option integrator='implicitfast'/>") + kArm +
+                            "<actuator><position joint='j' kv='1'/></actuator></mujoco>";
+  for (size_t length = 0; length < whole.size(); ++length)
+    EXPECT_EQ(CodeOf(whole.substr(0, length)), ErrorCode::kBadInput) << length;
 }
 
 TEST(Model, CompilerErrorsNameTheLine) {
@@ -225,7 +242,8 @@ TEST(Model, CompilerErrorsNameTheLine) {
     EXPECT_NE(error.message().find("siez"), std::string::npos) << error.message();
     EXPECT_NE(error.message().find("line"), std::string::npos) << error.message();
   }
-  EXPECT_THROW(Model::Compile("<mujoco><worldbody><body><joint/><geom size='1' mass='0'/></body></worldbody></mujoco>"), Error);
+  EXPECT_THROW(Model::Compile("<mujoco><worldbody><body><joint/><geom size='1' mass='0'/></body></worldbody></mujoco>"),
+               Error);
   EXPECT_THROW(Model::Compile("<mujoco><worldbody><geom type='mesh' mesh='none'/></worldbody></mujoco>"), Error);
 }
 

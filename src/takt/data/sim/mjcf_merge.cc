@@ -14,11 +14,11 @@ using pugi::xml_attribute;
 using pugi::xml_node;
 
 // Attributes that hold a name: of the element itself, or of another one.
-constexpr const char* kNames[] = {
-    "name",  "class",  "childclass", "body",     "body1",       "body2",     "joint",    "joint1", "joint2",  "jointinparent",
-    "site",  "site1",  "site2",      "refsite",  "slidersite",  "cranksite", "sidesite", "geom",   "geom1",   "geom2",
-    "mesh",  "hfield", "material",   "texture",  "tendon",      "tendon1",   "tendon2",  "target", "objname", "refname",
-    "actuator", "camera"};
+constexpr const char* kNames[] = {"name",       "class",     "childclass",    "body",   "body1",   "body2",   "joint",
+                                  "joint1",     "joint2",    "jointinparent", "site",   "site1",   "site2",   "refsite",
+                                  "slidersite", "cranksite", "sidesite",      "geom",   "geom1",   "geom2",   "mesh",
+                                  "hfield",     "material",  "texture",       "tendon", "tendon1", "tendon2", "target",
+                                  "objname",    "refname",   "actuator",      "camera"};
 constexpr const char* kMoved[] = {"custom", "contact", "equality", "tendon", "actuator", "sensor"};
 
 bool Is(const xml_node& element, const char* name) { return std::strcmp(element.name(), name) == 0; }
@@ -47,7 +47,9 @@ void MoveDefaults(xml_node scene, xml_node robot, const std::string& main_class)
 
 void GiveClass(xml_node element, const std::string& main_class) {
   const bool body = Is(element, "body");
-  if (Is(element, "freejoint") || Is(element, "exclude") || Is(element, "texture") || Is(element, "hfield") || Is(element, "skin")) return;
+  if (Is(element, "freejoint") || Is(element, "exclude") || Is(element, "texture") || Is(element, "hfield") ||
+      Is(element, "skin"))
+    return;
   const char* name = body ? "childclass" : "class";
   if (!element.attribute(name)) element.append_attribute(name) = main_class.c_str();
 }
@@ -55,7 +57,8 @@ void GiveClass(xml_node element, const std::string& main_class) {
 void RaiseOption(xml_node scene, const xml_node& robot, const char* name, double fallback) {
   double largest = fallback;
   for (const xml_node& root : {scene, robot})
-    for (const xml_node& option : root.children("option")) largest = std::max(largest, option.attribute(name).as_double(fallback));
+    for (const xml_node& option : root.children("option"))
+      largest = std::max(largest, option.attribute(name).as_double(fallback));
   if (largest == fallback) return;
   xml_node option = scene.child("option");
   for (xml_node each : scene.children("option")) each.remove_attribute(name);
@@ -85,11 +88,14 @@ void RaiseMultiCcd(xml_node scene, const xml_node& robot) {
 
 }  // namespace
 
-std::string MergeMjcf(std::string_view scene_mjcf, const std::filesystem::path& scene_folder, const Attachment& attachment) {
+std::string MergeMjcf(std::string_view scene_mjcf, const std::filesystem::path& scene_folder,
+                      const Attachment& attachment) {
   mjcf::Source scene_source, robot_source;
   // A scene that was merged before names files of other robots by absolute paths.
   mjcf::Read(scene_mjcf, {.asset_folder = scene_folder, .subject = "scene", .more_folders = {"/"}}, &scene_source);
-  mjcf::Read(attachment.mjcf, {.asset_folder = attachment.asset_folder, .subject = attachment.subject, .more_folders = {}}, &robot_source);
+  mjcf::Read(attachment.mjcf,
+             {.asset_folder = attachment.asset_folder, .subject = attachment.subject, .more_folders = {}},
+             &robot_source);
   xml_node scene = scene_source.document.document_element(), robot = robot_source.document.document_element();
   mjcf::ToRadians(scene);
   mjcf::ToRadians(robot);
@@ -134,7 +140,8 @@ std::string MergeMjcf(std::string_view scene_mjcf, const std::filesystem::path& 
     for (const xml_node& section : robot.children(name)) {
       xml_node target = scene.append_child(name);
       for (xml_node element : section.children()) {
-        const bool classed = Is(section, "actuator") || Is(section, "equality") || Is(section, "tendon") || Is(element, "pair");
+        const bool classed =
+            Is(section, "actuator") || Is(section, "equality") || Is(section, "tendon") || Is(element, "pair");
         if (classed) GiveClass(element, main_class);
         target.append_copy(element);
       }

@@ -67,8 +67,10 @@ TEST(MergeMjcf, ARobotWithMeshes) {
   const std::filesystem::path path = std::filesystem::path(TAKT_SHARED_DATA) / "robot/trs_so_arm100/so_arm100.xml";
   if (!std::filesystem::exists(path)) GTEST_SKIP() << "needs robot/trs_so_arm100";
   const Robot robot = LoadRobot(path.string());
-  const std::string merged = MergeMjcf(kBench, "", {robot.mjcf, robot.asset_folder, "so/", Pose::Translation(0, 0, 0.1), "so"});
-  const auto model = Model::Compile(merged, {.asset_folder = "", .subject = "merged", .more_folders = {robot.asset_folder}});
+  const std::string merged =
+      MergeMjcf(kBench, "", {robot.mjcf, robot.asset_folder, "so/", Pose::Translation(0, 0, 0.1), "so"});
+  const auto model =
+      Model::Compile(merged, {.asset_folder = "", .subject = "merged", .more_folders = {robot.asset_folder}});
   EXPECT_EQ(model->mesh_count(), 18);
   World world(model), alone(Model::Compile(robot.mjcf, {robot.asset_folder, "so", {}}));
   const Vec3 jaw = world.BodyPose(model->BodyIdx("so/Moving_Jaw")).translation_m;

@@ -56,7 +56,8 @@ class Reader {
     bytes_ += text.size();
     if (bytes_ > kMaxBytes) Bad(subject, fmt::format("is larger than {} MB with its includes", kMaxBytes >> 20));
     if (source_->files.size() >= kMaxFiles) Bad(subject, fmt::format("includes more than {} files", kMaxFiles));
-    const pugi::xml_parse_result result = document->load_buffer(text.data(), text.size(), pugi::parse_default, pugi::encoding_utf8);
+    const pugi::xml_parse_result result =
+        document->load_buffer(text.data(), text.size(), pugi::parse_default, pugi::encoding_utf8);
     if (!result) {
       const auto offset = std::min<size_t>(static_cast<size_t>(std::max<ptrdiff_t>(result.offset, 0)), text.size());
       const auto line = 1 + std::count(text.begin(), text.begin() + static_cast<ptrdiff_t>(offset), '\n');
@@ -91,11 +92,14 @@ class Reader {
     const std::string where = fmt::format("line {}: '{}' ", line, name);
     if (name.empty() || name.find('\0') != std::string::npos) Bad(subject, where + "names no file");
     const bool absolute = fs::path(name).is_absolute();
-    if (root_.empty() && !(absolute && !more_.empty())) Bad(subject, where + "is a file, and no asset folder was given");
+    if (root_.empty() && !(absolute && !more_.empty()))
+      Bad(subject, where + "is a file, and no asset folder was given");
     std::error_code code;
     const fs::path real = fs::weakly_canonical(absolute ? fs::path(name) : root_ / below / name, code);
     const bool inside = !code && (IsInside(real, root_) ||
-        (absolute && std::any_of(more_.begin(), more_.end(), [&](const fs::path& folder) { return IsInside(real, folder); })));
+                                  (absolute && std::any_of(more_.begin(), more_.end(), [&](const fs::path& folder) {
+                                     return IsInside(real, folder);
+                                   })));
     if (!inside) Bad(subject, where + "lies outside the folder of the model", "put it beside the model, or below");
     if (!fs::is_regular_file(real, code)) throw Error(ErrorCode::kNotFound, subject, where + "does not exist");
     return real;
@@ -116,7 +120,8 @@ class Reader {
       MergeIncludes(included->document_element(), open);
       open->pop_back();
       pugi::xml_node parent = element.parent();
-      for (const pugi::xml_node& child : included->document_element().children()) parent.insert_copy_before(child, element);
+      for (const pugi::xml_node& child : included->document_element().children())
+        parent.insert_copy_before(child, element);
       parent.remove_child(element);
     }
   }
@@ -214,7 +219,8 @@ pugi::xml_node FindClass(const pugi::xml_node& root, std::string_view name) {
   for (const pugi::xml_node& top : root.children("default")) {
     for (const pugi::xml_node& element : Elements(top)) {
       if (std::strcmp(element.name(), "default") != 0) continue;
-      const std::string_view its = element.parent() == root && !element.attribute("class") ? "main" : element.attribute("class").value();
+      const std::string_view its =
+          element.parent() == root && !element.attribute("class") ? "main" : element.attribute("class").value();
       if (its == name) return element;
     }
   }
@@ -227,7 +233,8 @@ std::string Effective(const pugi::xml_node& root, const pugi::xml_node& element,
                       const char* attribute) {
   if (const auto own = element.attribute(attribute)) return own.value();
   std::string name = element.attribute("class").value();
-  for (pugi::xml_node up = element.parent(); name.empty() && up && up != root; up = up.parent()) name = up.attribute("childclass").value();
+  for (pugi::xml_node up = element.parent(); name.empty() && up && up != root; up = up.parent())
+    name = up.attribute("childclass").value();
   pugi::xml_node at;
   if (!name.empty()) at = FindClass(root, name);
   if (!at) at = root.child("default");
@@ -307,7 +314,8 @@ void ToRadians(xml_node root) {
 }
 
 bool HasRotation(const pugi::xml_node& element) {
-  return std::any_of(std::begin(kRotations), std::end(kRotations), [&](const char* name) { return element.attribute(name); });
+  return std::any_of(std::begin(kRotations), std::end(kRotations),
+                     [&](const char* name) { return element.attribute(name); });
 }
 
 Pose ReadPose(const pugi::xml_node& element, const Angles& angles) {

@@ -18,12 +18,12 @@ namespace takt::sim::mjcf {
 inline constexpr char kPlace[] = "takt-place";
 
 struct Source {
-  pugi::xml_document document;          // its root is <mujoco>
-  std::vector<std::string> files;       // files[0] is the subject
+  pugi::xml_document document;     // its root is <mujoco>
+  std::vector<std::string> files;  // files[0] is the subject
 };
 
-// Parses, checks size and depth, merges includes, makes asset files absolute (all must lie in the folders of `options`).
-// Errors: as LowerMjcf.
+// Parses, checks size and depth, merges includes, makes asset files absolute (all must lie in the folders of
+// `options`). Errors: as LowerMjcf.
 void Read(std::string_view text, const LowerOptions& options, Source* source);
 
 // The element's place in words of the user: file and line.
@@ -35,8 +35,8 @@ std::string Text(Source* source);
 // All elements below `root`, parents first, in the order of the text; safe against changes while it is used.
 std::vector<pugi::xml_node> Elements(const pugi::xml_node& root);
 
-// The value that `attribute` of `element` has: its own, or that of the nearest default class. Empty where there is none.
-// `element_class` is what the defaults section calls such an element ("joint", "position").
+// The value that `attribute` of `element` has: its own, or that of the nearest default class. Empty where there is
+// none. `element_class` is what the defaults section calls such an element ("joint", "position").
 std::string Effective(const pugi::xml_node& root, const pugi::xml_node& element, const char* element_class,
                       const char* attribute);
 

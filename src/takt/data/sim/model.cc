@@ -29,8 +29,10 @@ std::string OneLine(const std::string& message) {
   std::string line;
   for (const char c : message) {
     const bool space = c == '\n' || c == '\r' || c == ' ' || c == '\t';
-    if (!space) line += c;
-    else if (!line.empty() && line.back() != ' ') line += c == ' ' ? ' ' : ' ';
+    if (!space)
+      line += c;
+    else if (!line.empty() && line.back() != ' ')
+      line += c == ' ' ? ' ' : ' ';
   }
   while (!line.empty() && line.back() == ' ') line.pop_back();
   return line;
@@ -64,7 +66,8 @@ void NeedRange(bool good, const std::string& subject, const std::string& message
   if (!good) throw Error(ErrorCode::kBadInput, subject, message);
 }
 
-// The damping that MuJoCo 3 computes from `dampratio`: ratio 2 sqrt(kp I), with the inertia that the actuator sees at qpos0.
+// The damping that MuJoCo 3 computes from `dampratio`: ratio 2 sqrt(kp I), with the inertia that the actuator sees at
+// qpos0.
 void ApplyDampingRatio(mjModel* m, int actuator_idx, double ratio) {
   if (m->actuator_trntype[actuator_idx] != mjTRN_JOINT) return;
   const int dof_idx = m->jnt_dofadr[m->actuator_trnid[2 * actuator_idx]];
@@ -78,7 +81,8 @@ void ApplyDampingRatio(mjModel* m, int actuator_idx, double ratio) {
 
 std::shared_ptr<const Model> Model::Compile(std::string_view mjcf, const CompileOptions& options) {
   if (mjcf.size() > kMaxTextBytes)
-    throw Error(ErrorCode::kBadInput, options.subject, fmt::format("is {} bytes long; at most {} are read", mjcf.size(), kMaxTextBytes));
+    throw Error(ErrorCode::kBadInput, options.subject,
+                fmt::format("is {} bytes long; at most {} are read", mjcf.size(), kMaxTextBytes));
   LoweredMjcf lowered = LowerMjcf(mjcf, {options.asset_folder, options.subject, options.more_folders});
   std::string message;
   mjModel* m = nullptr;
@@ -157,8 +161,8 @@ void Model::Describe() {
   for (int i = 0; i < m->ngeom; ++i) {
     GeomInfo info;
     info.name = Name(m, mjOBJ_GEOM, i);
-    constexpr GeomKind kKinds[] = {GeomKind::kPlane, GeomKind::kHeightField, GeomKind::kSphere, GeomKind::kCapsule,
-                                   GeomKind::kEllipsoid, GeomKind::kCylinder, GeomKind::kBox, GeomKind::kMesh};
+    constexpr GeomKind kKinds[] = {GeomKind::kPlane,     GeomKind::kHeightField, GeomKind::kSphere, GeomKind::kCapsule,
+                                   GeomKind::kEllipsoid, GeomKind::kCylinder,    GeomKind::kBox,    GeomKind::kMesh};
     info.kind = kKinds[std::clamp(m->geom_type[i], 0, 7)];
     info.body_idx = m->geom_bodyid[i];
     info.body_from_geom = shim::ToPose(m->geom_pos + 3 * i, m->geom_quat + 4 * i);
@@ -193,10 +197,11 @@ void Model::Describe() {
     actuators_.push_back(std::move(info));
   }
   for (int i = 0; i < m->nsite; ++i)
-    sites_.push_back({Name(m, mjOBJ_SITE, i), m->site_bodyid[i], shim::ToPose(m->site_pos + 3 * i, m->site_quat + 4 * i)});
+    sites_.push_back(
+        {Name(m, mjOBJ_SITE, i), m->site_bodyid[i], shim::ToPose(m->site_pos + 3 * i, m->site_quat + 4 * i)});
   for (int i = 0; i < m->ncam; ++i) {
-    cameras_.push_back({Name(m, mjOBJ_CAMERA, i), m->cam_bodyid[i], shim::ToPose(m->cam_pos + 3 * i, m->cam_quat + 4 * i),
-                        m->cam_fovy[i] * M_PI / 180});
+    cameras_.push_back({Name(m, mjOBJ_CAMERA, i), m->cam_bodyid[i],
+                        shim::ToPose(m->cam_pos + 3 * i, m->cam_quat + 4 * i), m->cam_fovy[i] * M_PI / 180});
   }
   for (int i = 0; i < m->nsensor; ++i)
     sensors_.push_back({Name(m, mjOBJ_SENSOR, i), m->sensor_adr[i], m->sensor_dim[i]});
@@ -208,7 +213,9 @@ void Model::Describe() {
 #endif
   }
   for (int i = 0; i < m->nkey; ++i) {
-    const auto row = [i](const mjtNum* values, auto count) { return std::vector<double>(values + i * count, values + (i + 1) * count); };
+    const auto row = [i](const mjtNum* values, auto count) {
+      return std::vector<double>(values + i * count, values + (i + 1) * count);
+    };
     keyframes_.push_back({Name(m, mjOBJ_KEY, i), m->key_time[i], row(m->key_qpos, m->nq), row(m->key_qvel, m->nv),
                           row(m->key_act, m->na), row(m->key_ctrl, m->nu)});
   }
@@ -235,17 +242,23 @@ TriMesh Model::GeomMesh(int geom_idx, int segments) const {
       const double y = half.y() > 0 ? half.y() : kInfinitePlane_m / 2;
       return {{{-x, -y, 0}, {x, -y, 0}, {x, y, 0}, {-x, y, 0}}, {{0, 1, 2}, {0, 2, 3}}};
     }
-    case GeomKind::kHeightField: return {};
-    case GeomKind::kSphere: return SphereMesh(2 * half.x(), segments);
-    case GeomKind::kCapsule: return CapsuleMesh(2 * half.x(), 2 * (half.x() + half.y()), segments);
+    case GeomKind::kHeightField:
+      return {};
+    case GeomKind::kSphere:
+      return SphereMesh(2 * half.x(), segments);
+    case GeomKind::kCapsule:
+      return CapsuleMesh(2 * half.x(), 2 * (half.x() + half.y()), segments);
     case GeomKind::kEllipsoid: {
       TriMesh mesh = SphereMesh(2, segments);
       for (Vec3& vertex : mesh.vertices_m) vertex = vertex.cwiseProduct(half);
       return mesh;
     }
-    case GeomKind::kCylinder: return CylinderMesh(2 * half.x(), 2 * half.y(), segments);
-    case GeomKind::kBox: return BoxMesh(2 * half);
-    case GeomKind::kMesh: return meshes_.at(static_cast<size_t>(geom.mesh_idx));
+    case GeomKind::kCylinder:
+      return CylinderMesh(2 * half.x(), 2 * half.y(), segments);
+    case GeomKind::kBox:
+      return BoxMesh(2 * half);
+    case GeomKind::kMesh:
+      return meshes_.at(static_cast<size_t>(geom.mesh_idx));
   }
   return {};
 }
@@ -318,7 +331,8 @@ std::shared_ptr<const Model> Model::WithGeomFriction(int geom_idx, double slidin
 }
 
 std::shared_ptr<const Model> Model::WithBodyMass(int body_idx, double mass_kg) const {
-  NeedRange(body_idx > 0 && body_idx < body_count(), "body", fmt::format("{} does not exist or is the world", body_idx));
+  NeedRange(body_idx > 0 && body_idx < body_count(), "body",
+            fmt::format("{} does not exist or is the world", body_idx));
   NeedRange(mass_kg > 0 && mass_kg <= 1e6, "mass", fmt::format("is {} kg; it must be in (0, 1e6]", mass_kg));
   NeedRange(bodies_[static_cast<size_t>(body_idx)].mass_kg > 0, "body", "has no mass to scale");
   const auto copy = Copy();

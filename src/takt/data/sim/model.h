@@ -19,15 +19,15 @@ enum class JointKind { kFree, kBall, kSlide, kHinge };
 enum class GeomKind { kPlane, kHeightField, kSphere, kCapsule, kEllipsoid, kCylinder, kBox, kMesh };
 
 struct BodyInfo {
-  std::string name;                // may be empty
-  int parent_idx = 0;              // the world (0) is its own parent
-  int root_idx = 0;                // the body under the world whose subtree this is; 0 for the world
-  int joint_count = 0;             // joints between this body and its parent
+  std::string name;     // may be empty
+  int parent_idx = 0;   // the world (0) is its own parent
+  int root_idx = 0;     // the body under the world whose subtree this is; 0 for the world
+  int joint_count = 0;  // joints between this body and its parent
   int first_joint_idx = -1;
-  double mass_kg = 0;              // of this body alone
+  double mass_kg = 0;  // of this body alone
   Vec3 com_in_body_m = Vec3::Zero();
-  Pose parent_from_body;           // at qpos0 (without joints)
-  double gravity_compensation = 0; // fraction of the weight that World cancels (MJCF gravcomp)
+  Pose parent_from_body;            // at qpos0 (without joints)
+  double gravity_compensation = 0;  // fraction of the weight that World cancels (MJCF gravcomp)
   int mocap_idx = -1;
 };
 
@@ -35,12 +35,12 @@ struct JointInfo {
   std::string name;
   JointKind kind = JointKind::kHinge;
   int body_idx = 0;
-  int qpos_idx = 0;                // first of 7, 4 or 1 entries; free: x y z w x y z
-  int dof_idx = 0;                 // first of 6, 3 or 1 entries; free: linear in world, angular in body
+  int qpos_idx = 0;  // first of 7, 4 or 1 entries; free: x y z w x y z
+  int dof_idx = 0;   // first of 6, 3 or 1 entries; free: linear in world, angular in body
   bool limited = false;
-  double lower = 0, upper = 0;     // rad or m; meaningful where limited
-  double damping = 0;              // N m s/rad or N s/m
-  double armature = 0;             // kg m^2 or kg
+  double lower = 0, upper = 0;  // rad or m; meaningful where limited
+  double damping = 0;           // N m s/rad or N s/m
+  double armature = 0;          // kg m^2 or kg
 };
 
 struct GeomInfo {
@@ -48,22 +48,23 @@ struct GeomInfo {
   GeomKind kind = GeomKind::kBox;
   int body_idx = 0;
   Pose body_from_geom;
-  Vec3 half_size_m = Vec3::Zero(); // box: half extents; sphere: r; capsule, cylinder: r, half length; plane: half x, half y
-  int mesh_idx = -1;               // kMesh
+  Vec3 half_size_m =
+      Vec3::Zero();   // box: half extents; sphere: r; capsule, cylinder: r, half length; plane: half x, half y
+  int mesh_idx = -1;  // kMesh
   std::array<double, 4> rgba = {0.5, 0.5, 0.5, 1};  // 0-1; of the material where there is one
   int contype = 1, conaffinity = 1;
-  int group = 0;                   // 0-5; by custom 2 is visual, 3 is collision
-  double friction = 1;             // sliding
+  int group = 0;        // 0-5; by custom 2 is visual, 3 is collision
+  double friction = 1;  // sliding
 };
 
 struct ActuatorInfo {
   std::string name;
-  int joint_idx = -1;              // -1: not on a joint
+  int joint_idx = -1;  // -1: not on a joint
   bool ctrl_limited = false;
   double ctrl_lower = 0, ctrl_upper = 0;
   bool force_limited = false;
   double force_lower = 0, force_upper = 0;  // N m or N
-  double kp = 0, kv = 0;           // of a position servo: force = kp (ctrl - q) - kv v; 0 otherwise
+  double kp = 0, kv = 0;                    // of a position servo: force = kp (ctrl - q) - kv v; 0 otherwise
 };
 
 struct SiteInfo {
@@ -75,19 +76,19 @@ struct SiteInfo {
 struct CameraInfo {
   std::string name;
   int body_idx = 0;
-  Pose body_from_camera;           // MuJoCo's frame: x right, y up, looks along -z
+  Pose body_from_camera;  // MuJoCo's frame: x right, y up, looks along -z
   double fovy_rad = 0;
 };
 
 struct SensorInfo {
   std::string name;
-  int data_idx = 0;                // first entry in World::SensorData
+  int data_idx = 0;  // first entry in World::SensorData
   int dim = 0;
 };
 
 struct EqualityInfo {
   std::string name;
-  bool active = true;              // at reset
+  bool active = true;  // at reset
 };
 
 struct KeyframeInfo {
@@ -97,8 +98,8 @@ struct KeyframeInfo {
 };
 
 struct CompileOptions {
-  std::filesystem::path asset_folder;     // where include and asset files lie; empty: the text may name none
-  std::string subject = "MJCF";           // how errors name the text
+  std::filesystem::path asset_folder;               // where include and asset files lie; empty: the text may name none
+  std::string subject = "MJCF";                     // how errors name the text
   std::vector<std::filesystem::path> more_folders;  // further folders that absolute names may lie in (a merged robot's)
 };
 
@@ -164,8 +165,8 @@ class Model {
 
   // Variants: copies of the compiled model with one thing changed. Cost: a copy of the model, tens of microseconds for
   // an arm of primitives; assets are copied too.
-  std::shared_ptr<const Model> WithTimestep(double timestep_s) const;                 // > 0
-  std::shared_ptr<const Model> WithFrictionScale(double scale) const;                 // >= 0; sliding, of every geom and pair
+  std::shared_ptr<const Model> WithTimestep(double timestep_s) const;  // > 0
+  std::shared_ptr<const Model> WithFrictionScale(double scale) const;  // >= 0; sliding, of every geom and pair
   std::shared_ptr<const Model> WithGeomFriction(int geom_idx, double sliding) const;  // >= 0
   std::shared_ptr<const Model> WithBodyMass(int body_idx, double mass_kg) const;      // > 0; the inertia scales with it
   std::shared_ptr<const Model> WithGravity(const Vec3& gravity_m_s2) const;
@@ -173,7 +174,7 @@ class Model {
   // What lowering changed to make this text load.
   std::span<const LoweredItem> lowered() const { return lowered_; }
 
-  struct Impl;                     // MuJoCo's model; complete in model.cc and world.cc only
+  struct Impl;  // MuJoCo's model; complete in model.cc and world.cc only
   const Impl& impl() const { return *impl_; }
 
  private:

@@ -41,8 +41,8 @@ inline constexpr bool kVersion3 = true;
 inline constexpr bool kVersion3 = false;
 #endif
 
-// MuJoCo's handlers are global: errors become C++ exceptions (MujocoFault), warnings are counted in mjData and not printed.
-// Safe to call from anywhere, any number of times.
+// MuJoCo's handlers are global: errors become C++ exceptions (MujocoFault), warnings are counted in mjData and not
+// printed. Safe to call from anywhere, any number of times.
 struct MujocoFault {
   std::string message;
 };

@@ -15,7 +15,8 @@ namespace takt::sim {
 namespace {
 
 void NeedIndex(int idx, int count, const char* kind) {
-  if (idx < 0 || idx >= count) throw Error(ErrorCode::kBadInput, kind, fmt::format("{} does not exist; there are {}", idx, count));
+  if (idx < 0 || idx >= count)
+    throw Error(ErrorCode::kBadInput, kind, fmt::format("{} does not exist; there are {}", idx, count));
 }
 
 void NeedLength(size_t length, int wanted, const char* what) {
@@ -125,8 +126,10 @@ void World::Impl::VisitState(Visit visit) {
 
 Snapshot World::Save() const {
   Snapshot snapshot;
-  impl_->VisitState([&](const double* values, int count) { snapshot.values.insert(snapshot.values.end(), values, values + count); });
-  for (int i = 0; i < impl_->m->neq; ++i) snapshot.equality_active.push_back(shim::EqualityActive(impl_->m, impl_->d, i));
+  impl_->VisitState(
+      [&](const double* values, int count) { snapshot.values.insert(snapshot.values.end(), values, values + count); });
+  for (int i = 0; i < impl_->m->neq; ++i)
+    snapshot.equality_active.push_back(shim::EqualityActive(impl_->m, impl_->d, i));
   return snapshot;
 }
 
@@ -141,7 +144,8 @@ void World::Restore(const Snapshot& snapshot) {
     std::copy(next, next + count, values);
     next += count;
   });
-  for (size_t i = 0; i < snapshot.equality_active.size(); ++i) SetEqualityActive(static_cast<int>(i), snapshot.equality_active[i] != 0);
+  for (size_t i = 0; i < snapshot.equality_active.size(); ++i)
+    SetEqualityActive(static_cast<int>(i), snapshot.equality_active[i] != 0);
   impl_->WriteAppliedForces(*model_);
   MarkChanged();
 }
@@ -167,8 +171,13 @@ void World::SetFreeBodyPose(int body_idx, const Pose& world_from_body) {
     throw Error(ErrorCode::kBadInput, "body '" + body.name + "'", "is not free");
   double* q = mutable_qpos().data() + model_->joints()[static_cast<size_t>(body.first_joint_idx)].qpos_idx;
   const Quat& r = world_from_body.rotation;
-  const double values[7] = {world_from_body.translation_m.x(), world_from_body.translation_m.y(),
-                            world_from_body.translation_m.z(), r.w(), r.x(), r.y(), r.z()};
+  const double values[7] = {world_from_body.translation_m.x(),
+                            world_from_body.translation_m.y(),
+                            world_from_body.translation_m.z(),
+                            r.w(),
+                            r.x(),
+                            r.y(),
+                            r.z()};
   std::copy(values, values + 7, q);
 }
 
@@ -186,7 +195,8 @@ void World::SetMocapPose(int body_idx, const Pose& world_from_body) {
 // MuJoCo has put the data back to the start where it found bad numbers. NaN instead: nobody takes that for a result.
 bool World::CheckHealth() {
   mjData* d = impl_->d;
-  constexpr int kFatal[] = {mjWARN_BADQPOS, mjWARN_BADQVEL, mjWARN_BADQACC, mjWARN_BADCTRL, mjWARN_CONTACTFULL, mjWARN_CNSTRFULL};
+  constexpr int kFatal[] = {mjWARN_BADQPOS, mjWARN_BADQVEL,     mjWARN_BADQACC,
+                            mjWARN_BADCTRL, mjWARN_CONTACTFULL, mjWARN_CNSTRFULL};
   for (const int warning : kFatal) diverged_ = diverged_ || d->warning[warning].number > 0;
   if (!diverged_) return true;
   std::fill(d->qpos, d->qpos + impl_->m->nq, std::numeric_limits<double>::quiet_NaN());

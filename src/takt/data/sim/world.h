@@ -30,24 +30,25 @@ struct Snapshot {
 struct Contact {
   int geom_a_idx = 0, geom_b_idx = 0;
   int body_a_idx = 0, body_b_idx = 0;
-  double distance_m = 0;         // negative: penetration
+  double distance_m = 0;  // negative: penetration
   Vec3 point_in_world_m;
-  Vec3 normal_in_world;          // from a to b
-  double normal_force_n = 0;     // >= 0, pushes b along the normal
+  Vec3 normal_in_world;                     // from a to b
+  double normal_force_n = 0;                // >= 0, pushes b along the normal
   Vec3 friction_in_world_n = Vec3::Zero();  // tangential force on b
 };
 
 struct Twist {
-  Vec3 linear_m_s;               // of the body frame's origin, in world
-  Vec3 angular_rad_s;            // in world
+  Vec3 linear_m_s;     // of the body frame's origin, in world
+  Vec3 angular_rad_s;  // in world
 };
 
 // Rows 0-2: linear velocity of the point in world; rows 3-5: angular velocity in world. [6][dof_count]
 using Jacobian = Eigen::Matrix<double, 6, Eigen::Dynamic>;
 
 // One simulated world. Poses and velocities always belong to the current qpos and qvel (computed when asked for).
-// Contacts, forces, energy and sensors belong to the last Step or Forward: a Step computes them at its start, then moves.
-// Not thread-safe; worlds of one model may run on many threads. Same start and controls give the same bits on any thread.
+// Contacts, forces, energy and sensors belong to the last Step or Forward: a Step computes them at its start, then
+// moves. Not thread-safe; worlds of one model may run on many threads. Same start and controls give the same bits on
+// any thread.
 class World {
  public:
   explicit World(std::shared_ptr<const Model> model);
@@ -60,7 +61,7 @@ class World {
   const Model& model() const { return *model_; }
   const std::shared_ptr<const Model>& shared_model() const { return model_; }
 
-  void Reset();                    // qpos0, zero velocity, zero controls
+  void Reset();  // qpos0, zero velocity, zero controls
   void ResetToKeyframe(int keyframe_idx);
 
   State GetState() const;
@@ -72,9 +73,9 @@ class World {
   double time_s() const;
   std::span<const double> qpos() const;
   std::span<const double> qvel() const;
-  std::span<double> mutable_qpos();        // poses are recomputed after the next call of this
+  std::span<double> mutable_qpos();  // poses are recomputed after the next call of this
   std::span<double> mutable_qvel();
-  std::span<double> ctrl();                // [actuator_count]
+  std::span<double> ctrl();  // [actuator_count]
   std::span<const double> ctrl() const;
   // Pose of a free body (its joint must be free). Errors: bad_input.
   void SetFreeBodyPose(int body_idx, const Pose& world_from_body);
@@ -89,18 +90,19 @@ class World {
   // Poses only; never needed before a query, but says when the cost is paid.
   void Kinematics();
 
-  Pose BodyPose(int body_idx) const;       // world_from_body
-  Pose GeomPose(int geom_idx) const;       // world_from_geom
-  Pose SitePose(int site_idx) const;       // world_from_site
-  Pose CameraPose(int camera_idx) const;   // world_from_camera
-  Vec3 BodyCom(int body_idx) const;        // centre of mass of this body alone, in world
-  Vec3 SubtreeCom(int body_idx) const;     // of the body and what hangs on it
+  Pose BodyPose(int body_idx) const;      // world_from_body
+  Pose GeomPose(int geom_idx) const;      // world_from_geom
+  Pose SitePose(int site_idx) const;      // world_from_site
+  Pose CameraPose(int camera_idx) const;  // world_from_camera
+  Vec3 BodyCom(int body_idx) const;       // centre of mass of this body alone, in world
+  Vec3 SubtreeCom(int body_idx) const;    // of the body and what hangs on it
   Twist BodyTwist(int body_idx) const;
   Jacobian BodyJacobian(int body_idx, const Vec3& point_in_world_m) const;
   Jacobian SiteJacobian(int site_idx) const;
 
   // Forces [dof_count] that actuators must give for acceleration `qacc` at (qpos, qvel): M a + bias - passive, with
-  // armature, joint damping and gravity compensation; without contacts, limits and friction loss. Leaves this world as it is.
+  // armature, joint damping and gravity compensation; without contacts, limits and friction loss. Leaves this world as
+  // it is.
   std::vector<double> InverseDynamics(std::span<const double> qpos, std::span<const double> qvel,
                                       std::span<const double> qacc) const;
   std::vector<double> GravityTorques(std::span<const double> qpos) const;  // InverseDynamics at rest
@@ -135,7 +137,7 @@ class World {
 };
 
 struct Proximity {
-  double distance_m = 0;           // negative: penetration
+  double distance_m = 0;                 // negative: penetration
   int geom_a_idx = -1, geom_b_idx = -1;  // a in group A, b in group B
   int body_a_idx = -1, body_b_idx = -1;
   Vec3 point_in_world_m = Vec3::Zero();

@@ -11,7 +11,8 @@ namespace {
 // `cubes` of 4 cm at rest, half a metre around the arm; on a plane or on a box.
 script::Rig Scene(const std::string& name, int cubes, bool box_table, bool pyramidal = false) {
   Robot robot = LoadRobot(name);
-  std::string text = box_table ? "<geom type='box' size='1 1 0.05' pos='0 0 -0.05'/>" : "<geom type='plane' size='1 1 0.1'/>";
+  std::string text =
+      box_table ? "<geom type='box' size='1 1 0.05' pos='0 0 -0.05'/>" : "<geom type='plane' size='1 1 0.1'/>";
   for (int i = 0; i < cubes; ++i) {
     const double angle = -1 + 2.0 * i / std::max(cubes - 1, 1);
     text += "<body pos='" + std::to_string(0.4 * std::cos(angle)) + " " + std::to_string(0.4 * std::sin(angle)) +

@@ -16,7 +16,8 @@ std::string Cubes(int count, double x = 0.3) {
   std::string text = "<geom name='table' type='plane' size='1 1 0.1' friction='0.8'/>";
   for (int i = 0; i < count; ++i) {
     const std::string n = std::to_string(i);
-    text += "<body name='cube" + n + "' pos='" + std::to_string(x + 0.06 * (i % 3)) + " " + std::to_string(0.07 * i - 0.14) +
+    text += "<body name='cube" + n + "' pos='" + std::to_string(x + 0.06 * (i % 3)) + " " +
+            std::to_string(0.07 * i - 0.14) +
             " 0.02'><freejoint/><geom type='box' size='0.02 0.02 0.02' mass='0.05' friction='0.8'/></body>";
   }
   return text;
@@ -89,7 +90,8 @@ TEST(World, PosesBelongToTheCurrentState) {
   const Pose before = world.SitePose(rig.tool);
   world.mutable_qpos()[0] += 0.5;
   const Pose after = world.SitePose(rig.tool);
-  EXPECT_NEAR((after.translation_m - Quat(Eigen::AngleAxisd(0.5, Vec3::UnitZ())) * before.translation_m).norm(), 0, 1e-12);
+  EXPECT_NEAR((after.translation_m - Quat(Eigen::AngleAxisd(0.5, Vec3::UnitZ())) * before.translation_m).norm(), 0,
+              1e-12);
   const State state = world.GetState();
   ASSERT_TRUE(world.Step(5));
   world.SetState(state);
@@ -127,12 +129,14 @@ TEST(World, InverseDynamicsInvertsForwardDynamics) {
   ASSERT_TRUE(world.Forward());
   const std::vector<double> motor = [&] {
     std::vector<double> forces(static_cast<size_t>(rig.model->dof_count()), 0);
-    for (size_t i = 0; i < rig.ctrls.size(); ++i) forces[static_cast<size_t>(rig.dofs[i])] = world.actuator_forces()[static_cast<size_t>(rig.ctrls[i])];
+    for (size_t i = 0; i < rig.ctrls.size(); ++i)
+      forces[static_cast<size_t>(rig.dofs[i])] = world.actuator_forces()[static_cast<size_t>(rig.ctrls[i])];
     return forces;
   }();
   ASSERT_TRUE(world.Step());
   std::vector<double> acceleration(motor.size());
-  for (size_t i = 0; i < motor.size(); ++i) acceleration[i] = (world.qvel()[i] - state.qvel[i]) / rig.model->timestep_s();
+  for (size_t i = 0; i < motor.size(); ++i)
+    acceleration[i] = (world.qvel()[i] - state.qvel[i]) / rig.model->timestep_s();
   const std::vector<double> inverse = world.InverseDynamics(state.qpos, state.qvel, acceleration);
   for (size_t i = 0; i < 5; ++i) EXPECT_NEAR(inverse[i], motor[i], 1e-6) << i;
 
@@ -191,7 +195,8 @@ TEST(World, DivergenceIsReportedAndStaysUntilReset) {
 }
 
 TEST(World, AFaultInsideMujocoBecomesDivergence) {
-  // MuJoCo's own stack is too small for the contacts that come with the landing: mju_error, which would end the process.
+  // MuJoCo's own stack is too small for the contacts that come with the landing: mju_error, which would end the
+  // process.
   std::string bodies = "<geom type='plane' size='9 9 1'/>";
   for (const char* x : {"0", "1", "2", "3"})
     bodies += "<body pos='" + std::string(x) + " 0 0.3'><freejoint/><geom type='box' size='0.1 0.1 0.1'/></body>";
@@ -257,7 +262,9 @@ TEST(CollisionQuery, AgreesWithTheContactsOfTheSimulation) {
     ASSERT_TRUE(world.Forward());
     double deepest = 0;
     for (const Contact& contact : world.Contacts()) {
-      const bool of_arm = std::count(arm.begin(), arm.end(), contact.body_a_idx) + std::count(arm.begin(), arm.end(), contact.body_b_idx) == 1;
+      const bool of_arm = std::count(arm.begin(), arm.end(), contact.body_a_idx) +
+                              std::count(arm.begin(), arm.end(), contact.body_b_idx) ==
+                          1;
       if (of_arm) deepest = std::min(deepest, contact.distance_m);
     }
     EXPECT_EQ(query.Collides(world), deepest < 0);
