@@ -202,6 +202,7 @@ DatasetWriter::DatasetWriter(const fs::path& folder, const WriterOptions& option
   s.options.video.fps = options.fps;
   s.info = MakeInfo(options.format, options.fps, options.robot_type, features);
   s.info.chunks_size = options.chunk_files;
+  s.info.other = options.other;
   s.info.data_files_size_in_mb = options.data_file_mb;
   s.info.video_files_size_in_mb = options.video_file_mb;
   if (s.tree.exists()) {

@@ -28,6 +28,7 @@ struct WriterOptions {
   int chunk_files = 1000;         // files (v3.0) or episodes (v2.1) in a folder
   int data_file_mb = 100;         // v3.0: a data file is full at this size
   int video_file_mb = 200;        // v3.0: a film is full at this size
+  nlohmann::ordered_json other;   // further keys of info.json; may be null
   bool sync = false;              // also safe against a power cut: fsync before an episode counts
 };
 

@@ -95,6 +95,42 @@ bool SameVideoSetup(const std::filesystem::path& a, const std::filesystem::path&
   return ProbeFilmLayout(a).setup == ProbeFilmLayout(b).setup;
 }
 
+namespace {
+
+// By how many frames a piece is decoded ahead of what it shows.
+int64_t DelayOf(const VideoClip& clip, const Source& source) {
+  if (!CanCopy(clip, source.packets, source.ranks)) {
+    throw Error(ErrorCode::kBadInput, clip.path.string(),
+                fmt::format("frames {} to {} cannot be cut out without decoding", clip.first_frame,
+                            clip.first_frame + clip.frames),
+                "they do not begin at a key frame");
+  }
+  int64_t delay = 0;
+  for (int64_t i = clip.first_frame; i < clip.first_frame + clip.frames; ++i) {
+    delay = std::max(delay, i - source.ranks[static_cast<size_t>(i)]);
+  }
+  return delay;
+}
+
+// Copies the packets of a piece to the end of `file`. `position`: the packet at which `source` stands; -1: unknown.
+void CopyPackets(const VideoClip& clip, Source& source, int64_t* position, int64_t delay, int64_t written,
+                 av::Mp4Memory& file) {
+  const av::Packet packet(av_packet_alloc());
+  if (*position != clip.first_frame) {
+    source.input->SeekTo(source.packets[static_cast<size_t>(clip.first_frame)]);
+    *position = clip.first_frame;
+  }
+  for (int64_t i = 0; i < clip.frames; ++i, ++*position) {
+    if (!source.input->Next(*packet) || packet->dts != source.packets[static_cast<size_t>(*position)].dts) {
+      throw Error(ErrorCode::kBadInput, source.path, fmt::format("frame {} cannot be found", *position));
+    }
+    const int64_t rank = source.ranks[static_cast<size_t>(*position)];
+    file.Write(*packet, written + rank - clip.first_frame, written + i - delay);
+  }
+}
+
+}  // namespace
+
 std::vector<uint8_t> ConcatMp4(std::span<const VideoClip> clips, int fps) {
   if (clips.empty()) throw Error(ErrorCode::kBadInput, "video", "nothing to join");
   Source first, source;
@@ -104,35 +140,14 @@ std::vector<uint8_t> ConcatMp4(std::span<const VideoClip> clips, int fps) {
   for (const VideoClip& clip : clips) {
     source.Open(clip.path);
     CheckSameSetup(*first.input->stream().codecpar, *source.input->stream().codecpar, first.path, source.path);
-    if (!CanCopy(clip, source.packets, source.ranks)) {
-      throw Error(ErrorCode::kBadInput, clip.path.string(),
-                  fmt::format("frames {} to {} cannot be cut out without decoding", clip.first_frame,
-                              clip.first_frame + clip.frames),
-                  "they do not begin at a key frame");
-    }
-    for (int64_t i = clip.first_frame; i < clip.first_frame + clip.frames; ++i) {
-      delay = std::max(delay, i - source.ranks[static_cast<size_t>(i)]);
-    }
+    delay = std::max(delay, DelayOf(clip, source));
   }
   av::Mp4Memory file(*first.input->stream().codecpar, fps, first.path);
-  const av::Packet packet(av_packet_alloc());
-  int64_t written = 0;
-  source = Source();
-  int64_t position = 0;  // of `source`, in packets
+  int64_t written = 0, position = -1;
   for (const VideoClip& clip : clips) {
     if (source.path != clip.path.string()) position = -1;
     source.Open(clip.path);
-    if (position != clip.first_frame) {
-      source.input->SeekTo(source.packets[static_cast<size_t>(clip.first_frame)]);
-      position = clip.first_frame;
-    }
-    for (int64_t i = 0; i < clip.frames; ++i, ++position) {
-      if (!source.input->Next(*packet) || packet->dts != source.packets[static_cast<size_t>(position)].dts) {
-        throw Error(ErrorCode::kBadInput, source.path, fmt::format("frame {} cannot be found", position));
-      }
-      const int64_t rank = source.ranks[static_cast<size_t>(position)];
-      file.Write(*packet, written + rank - clip.first_frame, written + i - delay);
-    }
+    CopyPackets(clip, source, &position, delay, written, file);
     written += clip.frames;
   }
   return file.Finish();
@@ -140,6 +155,34 @@ std::vector<uint8_t> ConcatMp4(std::span<const VideoClip> clips, int fps) {
 
 void WriteConcatMp4(const std::filesystem::path& path, std::span<const VideoClip> clips, int fps) {
   WriteFileAtomic(path, ConcatMp4(clips, fps));
+}
+
+struct FilmCutter::State {
+  std::filesystem::path path;
+  Source source;
+  int64_t position = -1;
+};
+
+FilmCutter::FilmCutter(const std::filesystem::path& path) : state_(std::make_unique<State>()) {
+  state_->path = path;
+  state_->source.Open(path);
+}
+FilmCutter::FilmCutter(FilmCutter&&) noexcept = default;
+FilmCutter& FilmCutter::operator=(FilmCutter&&) noexcept = default;
+FilmCutter::~FilmCutter() = default;
+
+const std::filesystem::path& FilmCutter::path() const { return state_->path; }
+
+bool FilmCutter::CanCut(int64_t first_frame, int64_t frames) const {
+  return CanCopy({state_->path, first_frame, frames}, state_->source.packets, state_->source.ranks);
+}
+
+std::vector<uint8_t> FilmCutter::Cut(int64_t first_frame, int64_t frames, int fps) {
+  const VideoClip clip = {state_->path, first_frame, frames};
+  const int64_t delay = DelayOf(clip, state_->source);
+  av::Mp4Memory file(*state_->source.input->stream().codecpar, fps, state_->source.path);
+  CopyPackets(clip, state_->source, &state_->position, delay, 0, file);
+  return file.Finish();
 }
 
 }  // namespace takt::dataset

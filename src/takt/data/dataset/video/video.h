@@ -105,4 +105,23 @@ std::vector<uint8_t> ConcatMp4(std::span<const VideoClip> clips, int fps);
 // The same, written atomically.
 void WriteConcatMp4(const std::filesystem::path& path, std::span<const VideoClip> clips, int fps);
 
+// Cuts many pieces out of one film, which is read through once. Not thread-safe.
+class FilmCutter {
+ public:
+  // Errors: as ProbeVideo.
+  explicit FilmCutter(const std::filesystem::path& path);
+  FilmCutter(FilmCutter&&) noexcept;
+  FilmCutter& operator=(FilmCutter&&) noexcept;
+  ~FilmCutter();
+
+  const std::filesystem::path& path() const;
+  bool CanCut(int64_t first_frame, int64_t frames) const;  // as CanCopyClip
+  // The bytes of ConcatMp4 for this piece alone. Errors: as there.
+  std::vector<uint8_t> Cut(int64_t first_frame, int64_t frames, int fps);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
 }  // namespace takt::dataset

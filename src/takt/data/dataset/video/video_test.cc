@@ -125,6 +125,15 @@ TEST_P(CodecTest, JoinsAndCutsWithoutDecoding) {
   const VideoClip pieces[] = {{folder_ / "all.mp4", 0, 21}, {folder_ / "all.mp4", 21, 14}, {folder_ / "all.mp4", 35, 9}};
   EXPECT_EQ(ConcatMp4(pieces, 30), ReadFile(folder_ / "all.mp4"));
 
+  FilmCutter cutter(folder_ / "all.mp4");
+  for (int round = 0; round < 2; ++round) {
+    EXPECT_TRUE(cutter.CanCut(35, 9));
+    EXPECT_EQ(cutter.Cut(35, 9, 30), ConcatMp4(std::span(clips).subspan(2, 1), 30));
+    EXPECT_EQ(cutter.Cut(21, 14, 30), ConcatMp4(cut, 30));
+  }
+  EXPECT_FALSE(cutter.CanCut(1, 3));
+  EXPECT_THROW(cutter.Cut(1, 3, 30), Error);
+
   EXPECT_FALSE(CanCopyClip({folder_ / "all.mp4", 1, 14}));  // no key frame there
   EXPECT_THROW(CanCopyClip({folder_ / "all.mp4", 40, 5}), Error);
   EXPECT_THROW(CanCopyClip({folder_ / "all.mp4", -1, 5}), Error);
