@@ -4,36 +4,37 @@
 #include <fmt/format.h>
 
 #include "takt/core/base/error.h"
-#include "takt/data/scene/generate_layout.h"
+#include "takt/data/scene/generate_sketch.h"
 #include "takt/data/scene/repair/certificate.h"
 #include "takt/data/scene/repair/repair.h"
 
 namespace takt::scene {
 namespace {
 
-constexpr int kAttempts = 24;
-constexpr int kPatience = 8;  // attempts by darts alone; after them Repair finishes what is crowded
+constexpr int kAttempts = 16;
+constexpr int kPatience = 12;  // attempts by darts alone; after them Repair finishes what is crowded
 
 }  // namespace
 
 Scene GenerateScene(const Recipe& recipe, uint64_t seed, uint64_t index) {
-  Draw draw(seed, index);
+  drawing::Draw draw(seed, index);
   std::string failed;
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
-    Layout layout(recipe, &draw);
+    drawing::Sketch sketch(recipe, &draw);
     const bool crowd = attempt >= kPatience;
-    if (!layout.Fill(crowd)) {
-      failed = "no place for " + layout.failed();
+    if (!sketch.Fill(crowd)) {
+      failed = "no place for " + sketch.failed();
       continue;
     }
-    Scene scene = layout.Assemble();
+    Scene scene = sketch.Assemble();
     Certificate certificate = Certify(scene);
     if (!certificate.holds && crowd) {
       RepairOptions options;
       options.seed = seed ^ index;
       options.prove = false;
+      options.effort = attempt + 1 < kAttempts ? 0 : 1;  // its search is worth a second once, not in every attempt
       RepairResult repaired = Repair(scene, options);
-      if (repaired.certificate.holds && layout.KeepsReaches(repaired.scene)) {
+      if (repaired.certificate.holds && sketch.KeepsReaches(repaired.scene)) {
         scene = std::move(repaired.scene);
         certificate = std::move(repaired.certificate);
       }

@@ -10,7 +10,7 @@
 #include "takt/data/scene/model/scene.h"
 #include "takt/data/scene/recipe.h"
 
-namespace takt::scene {
+namespace takt::scene::drawing {
 
 // A rectangle in a plane, turned by yaw.
 struct Rect {
@@ -39,9 +39,9 @@ class Draw {
 };
 
 // One attempt at a scene: what stands where so far.
-class Layout {
+class Sketch {
  public:
-  Layout(const Recipe& recipe, Draw* draw);
+  Sketch(const Recipe& recipe, Draw* draw);
 
   // Makes and places everything. False where something found no place; failed() names it. With `crowd`, what finds no
   // place is put where it overlaps least of a few darts, for Repair to sort out.
@@ -108,4 +108,4 @@ class Layout {
   std::string failed_;
 };
 
-}  // namespace takt::scene
+}  // namespace takt::scene::drawing

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "takt/data/scene/generate_layout.h"
+#include "takt/data/scene/generate_sketch.h"
 
 #include <fmt/format.h>
 
@@ -10,7 +10,7 @@
 #include "takt/data/scene/catalogue.h"
 #include "takt/data/scene/model/walk.h"
 
-namespace takt::scene {
+namespace takt::scene::drawing {
 namespace {
 
 constexpr double kPi = std::numbers::pi;
@@ -103,13 +103,13 @@ double GapM(const Rect& a, const Rect& b) {
   return best;
 }
 
-Rect Layout::Support::World(const Rect& local) const {
+Rect Sketch::Support::World(const Rect& local) const {
   return {origin_m.head<2>() + Turn(local.center_m, yaw_rad), local.half_m, local.yaw_rad + yaw_rad};
 }
 
-Vec2 Layout::Support::Local(const Vec2& world_m) const { return Turn(world_m - origin_m.head<2>(), -yaw_rad); }
+Vec2 Sketch::Support::Local(const Vec2& world_m) const { return Turn(world_m - origin_m.head<2>(), -yaw_rad); }
 
-Layout::Layout(const Recipe& recipe, Draw* draw) : recipe_(recipe), draw_(*draw) {
+Sketch::Sketch(const Recipe& recipe, Draw* draw) : recipe_(recipe), draw_(*draw) {
   width_m_ = RoundTo(draw_.Uniform(recipe.width_m), 1e3);
   depth_m_ = RoundTo(draw_.Uniform(recipe.depth_m), 1e3);
   height_m_ = RoundTo(draw_.Uniform(recipe.height_m), 1e3);
@@ -127,7 +127,7 @@ Layout::Layout(const Recipe& recipe, Draw* draw) : recipe_(recipe), draw_(*draw)
   }
 }
 
-void Layout::AddOpenings() {
+void Sketch::AddOpenings() {
   int doors = 0, windows = 0;
   std::vector<std::array<double, 3>> taken;  // wall, from, to
   for (const RecipeOpening& wanted : recipe_.openings) {
@@ -175,7 +175,7 @@ void Layout::AddOpenings() {
   }
 }
 
-bool Layout::Fill(bool crowd) {
+bool Sketch::Fill(bool crowd) {
   AddOpenings();
   if (openings_.size() != recipe_.openings.size()) {
     failed_ = "a door or window";
@@ -219,7 +219,7 @@ bool Layout::Fill(bool crowd) {
   return true;
 }
 
-std::vector<int> Layout::SupportsOf(const RecipeObject& line) const {
+std::vector<int> Sketch::SupportsOf(const RecipeObject& line) const {
   std::vector<int> found;
   const size_t dot = line.support.find('.');
   const std::string owner = line.support.substr(0, dot),
@@ -241,7 +241,7 @@ std::vector<int> Layout::SupportsOf(const RecipeObject& line) const {
   return found;
 }
 
-bool Layout::ThrowAgainstWall(const RecipeRelation& relation, const Node& node, const Support& support, Rect* rect,
+bool Sketch::ThrowAgainstWall(const RecipeRelation& relation, const Node& node, const Support& support, Rect* rect,
                               int* wall_idx) {
   if (support.level != 0) return false;
   const int wall = relation.target == "wall" ? draw_.Below(4) : relation.target[5] - '0';
@@ -272,7 +272,7 @@ bool Layout::ThrowAgainstWall(const RecipeRelation& relation, const Node& node, 
   return true;
 }
 
-bool Layout::Throw(const Wish& wish, const Node& node, const Support& support, Rect* rect, int* wall_idx) {
+bool Sketch::Throw(const Wish& wish, const Node& node, const Support& support, Rect* rect, int* wall_idx) {
   const RecipeObject& line = *wish.line;
   *wall_idx = -1;
   rect->half_m = node.size_m.head<2>() / 2;
@@ -342,17 +342,17 @@ bool Layout::Throw(const Wish& wish, const Node& node, const Support& support, R
   return true;
 }
 
-double Layout::WorldYaw(const Body& body) const {
+double Sketch::WorldYaw(const Body& body) const {
   return supports_[static_cast<size_t>(body.support)].yaw_rad + body.rect.yaw_rad;
 }
 
-Vec3 Layout::WorldOrigin(const Body& body) const {
+Vec3 Sketch::WorldOrigin(const Body& body) const {
   const Support& support = supports_[static_cast<size_t>(body.support)];
   const Vec2 at = support.World(body.rect).center_m;
   return {at.x(), at.y(), support.origin_m.z()};
 }
 
-double Layout::RelationFaults(const Wish& wish, const Node& node, const Support& support, const Rect& rect) const {
+double Sketch::RelationFaults(const Wish& wish, const Node& node, const Support& support, const Rect& rect) const {
   double faults = 0;
   const Rect world = support.World(rect);
   for (size_t i = 0; i < wish.targets.size(); ++i) {
@@ -396,7 +396,7 @@ static std::vector<Rect> ClearanceRects(const Node& node, const Rect& rect) {
   return rects;
 }
 
-double Layout::ClearanceFaults(const Node& node, const Support& support, const Rect& rect) const {
+double Sketch::ClearanceFaults(const Node& node, const Support& support, const Rect& rect) const {
   double faults = 0;
   const std::vector<Rect> own = ClearanceRects(node, rect);
   for (const Rect& free : own) {
@@ -412,7 +412,7 @@ double Layout::ClearanceFaults(const Node& node, const Support& support, const R
   return faults;
 }
 
-double Layout::Faults(const Wish& wish, const Node& node, int support_idx, const Rect& rect) const {
+double Sketch::Faults(const Wish& wish, const Node& node, int support_idx, const Rect& rect) const {
   const Support& support = supports_[static_cast<size_t>(support_idx)];
   double faults = 0;
   faults += Outside(rect, support.low_m + Vec2(kEdgeM, kEdgeM), support.high_m - Vec2(kEdgeM, kEdgeM));
@@ -433,7 +433,7 @@ double Layout::Faults(const Wish& wish, const Node& node, int support_idx, const
   return faults + ClearanceFaults(node, support, rect) + RelationFaults(wish, node, support, rect);
 }
 
-bool Layout::KeepsReaches(const Scene& scene) const {
+bool Sketch::KeepsReaches(const Scene& scene) const {
   for (const Body& body : bodies_) {
     const auto line = std::find_if(recipe_.objects.begin(), recipe_.objects.end(),
                                    [&](const RecipeObject& o) { return o.id == body.line_id; });
@@ -449,7 +449,7 @@ bool Layout::KeepsReaches(const Scene& scene) const {
   return true;
 }
 
-bool Layout::Place(const RecipeObject& line, Node node, bool crowd) {
+bool Sketch::Place(const RecipeObject& line, Node node, bool crowd) {
   Wish wish;
   wish.line = &line;
   for (const RecipeRelation& relation : line.relations) {
@@ -480,7 +480,7 @@ bool Layout::Place(const RecipeObject& line, Node node, bool crowd) {
   return true;
 }
 
-void Layout::Commit(const Wish& wish, Node node, int support_idx, const Rect& rect, int wall_idx) {
+void Sketch::Commit(const Wish& wish, Node node, int support_idx, const Rect& rect, int wall_idx) {
   const Support& support = supports_[static_cast<size_t>(support_idx)];
   Body body;
   body.line_id = wish.line->id;
@@ -510,7 +510,7 @@ void Layout::Commit(const Wish& wish, Node node, int support_idx, const Rect& re
   AddSupports(static_cast<int>(bodies_.size()) - 1);
 }
 
-void Layout::AddSupports(int body_idx) {
+void Sketch::AddSupports(int body_idx) {
   const Body& body = bodies_[static_cast<size_t>(body_idx)];
   const Vec3 origin = WorldOrigin(body);
   const double yaw = WorldYaw(body);
@@ -530,7 +530,7 @@ void Layout::AddSupports(int body_idx) {
   }
 }
 
-void Layout::AddChildren(int support_idx, Node* parent) const {
+void Sketch::AddChildren(int support_idx, Node* parent) const {
   const Support& support = supports_[static_cast<size_t>(support_idx)];
   for (size_t i = 0; i < bodies_.size(); ++i) {
     const Body& body = bodies_[i];
@@ -551,7 +551,7 @@ void Layout::AddChildren(int support_idx, Node* parent) const {
   }
 }
 
-Scene Layout::Assemble() const {
+Scene Sketch::Assemble() const {
   Scene scene;
   scene.room.kind = NodeKind::kRoom;
   scene.room.id = "room";
@@ -578,4 +578,4 @@ Scene Layout::Assemble() const {
   return scene;
 }
 
-}  // namespace takt::scene
+}  // namespace takt::scene::drawing
