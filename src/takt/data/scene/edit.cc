@@ -74,7 +74,7 @@ void WriteEdited(const Scene& before, const Scene& scene, const std::filesystem:
     throw Error(ErrorCode::kBadInput, log.string(), "is full: it would be longer than 256 MiB",
                 "move the log away; what it holds can then not be taken back");
   }
-  const std::string scene_text = FormatScene(scene, format);
+  const std::string scene_text = RewriteScene(before, ReadTextFile(file, kMaxSceneBytes), format, scene);
   WriteFileAtomic(log, std::string_view(text));
   WriteFileAtomic(file, std::string_view(scene_text));
 }
@@ -145,7 +145,8 @@ UndoReport Undo(const std::filesystem::path& file) {
   text.resize(begin);
   report.edits_left = static_cast<size_t>(std::count(text.begin(), text.end(), '\n'));
   // The scene first: a crash in between leaves a line whose edit is already taken back, as above.
-  WriteFileAtomic(file, std::string_view(FormatScene(edit.scene, FormatOf(file))));
+  const std::string scene_text = RewriteScene(now, ReadTextFile(file, kMaxSceneBytes), FormatOf(file), edit.scene);
+  WriteFileAtomic(file, std::string_view(scene_text));
   WriteFileAtomic(log, std::string_view(text));
   return report;
 }

@@ -47,6 +47,7 @@ struct Element {
   std::vector<Element> children = {};
   size_t offset = static_cast<size_t>(-1);  // of its name (XML) or of its brace (JSON) in the text
   size_t begin = 0, end = 0;    // the bytes that it takes in the text; empty where it came from none
+  size_t open_end = 0;          // XML: behind its start tag
 
   const Attribute* Find(std::string_view key) const;
   // The same tree; places do not count.
@@ -101,6 +102,7 @@ Element ReadJsonDocument(std::string_view text, std::string_view root, Sink* sin
 // The inverse. In JSON the root's name is not written.
 std::string WriteDocument(const Element& root, Format format);
 std::string WriteXmlDocument(const Element& root);
+std::string WriteXmlElement(const Element& element, size_t indent);  // its lines, the last without its end
 std::string WriteJsonDocument(const Element& root);
 
 // Whether every byte belongs to a character and none is NUL; otherwise the first that does not.

@@ -167,6 +167,69 @@ TEST(Patch, UntouchedNodesKeepTheirLines) {
   }
 }
 
+// A file that people laid out: comments, quotes, numbers and order are theirs.
+TEST(Patch, WhatPeopleWroteStays) {
+  const std::string text = R"(<?xml version="1.0"?>
+<!-- the cell of line 3 -->
+<scene schema='1.0'  name = "cell">
+  <!-- colours -->
+  <material rgba="0.50 0.5 0.55 1" id="steel"/>
+
+  <room id="room" floor_m="0 0 4.0 0 4 3 0 3" height_m="3">
+    <!-- the bench is bolted down -->
+    <object id="bench" size_m="0.8 1.6 0.750" position_m="2 1.5 0" fixed="true">
+      <clearance side="front" depth_m="0.80"/>
+      <surface id="top" size_m="0.8 1.6 0"
+               position_m="0 0 0.75"> <!-- clean it daily -->
+        <object id="cup" size_m="0.08 0.08 0.1"/>
+        <!-- the tray is new -->
+        <object id="tray" position_m="0.1 -0.4 0" size_m="0.3 0.4 0.03"></object>
+      </surface>
+    </object>
+    <object id="shelf" position_m="3.5 0.5 0" size_m="0.4 1 1.8"/>
+  </room>
+  <!-- must hold -->
+  <relation target="top" subject="cup" kind="on"/>
+</scene>
+<!-- end -->
+)";
+  const ReadResult before = ParseScene(text, Format::kXml, "x");
+  ASSERT_EQ(Listed(before.diagnostics), "");
+  const auto edited = [&](const char* ops) {
+    const EditResult edit = Apply(before.scene, "<patch>" + std::string(ops) + "</patch>", Format::kXml, "p");
+    EXPECT_EQ(Listed(edit.diagnostics), "");
+    const std::string rewritten = RewriteScene(before.scene, text, Format::kXml, edit.scene);
+    EXPECT_TRUE(SameScene(ParseScene(rewritten, Format::kXml, "r").scene, edit.scene));
+    return rewritten;
+  };
+  const auto replaced = [&](std::string from, const std::string& to) {
+    std::string expected = text;
+    expected.replace(expected.find(from), from.size(), to);
+    return expected;
+  };
+  EXPECT_EQ(edited(""), text);
+  EXPECT_EQ(edited("<set id='cup' mass_kg='0.2'/>"), replaced("\"cup\" size_m=\"0.08 0.08 0.1\"/>", "\"cup\" size_m=\"0.08 0.08 0.1\" mass_kg=\"0.2\"/>"));
+  EXPECT_EQ(edited("<remove id='tray'/>"),
+            replaced("\n        <!-- the tray is new -->\n        <object id=\"tray\" position_m=\"0.1 -0.4 0\" size_m=\"0.3 0.4 0.03\"></object>", ""));
+  EXPECT_EQ(edited("<add parent='room'><object id='bin' size_m='1 1 1'/></add>"), replaced("1 1.8\"/>", "1 1.8\"/>\n    <object id=\"bin\" size_m=\"1 1 1\"/>"));
+  EXPECT_EQ(edited("<add at='0'><relation kind='near' subject='cup' target='tray' max_m='1'/></add>"),
+            replaced("\n  <!-- must", "\n  <relation kind=\"near\" subject=\"cup\" target=\"tray\" max_m=\"1\"/>\n  <!-- must"));
+  EXPECT_EQ(edited("<set id='bench' unset='fixed'/>"),
+            replaced("id=\"bench\" size_m=\"0.8 1.6 0.750\" position_m=\"2 1.5 0\" fixed=\"true\">\n      <clearance side=\"front\" depth_m=\"0.80\"/>",
+                     "id=\"bench\" position_m=\"2 1.5 0\" size_m=\"0.8 1.6 0.75\">\n      <clearance side=\"front\" depth_m=\"0.8\"/>"));
+  EXPECT_NE(edited("<move id='tray' parent='room'/>").find("<object id=\"tray\" position_m=\"0.1 -0.4 0\" size_m=\"0.3 0.4 0.03\"></object>"), std::string::npos);
+  // Canonical text stays canonical, but for the indentation of what moves to another depth.
+  const auto unindented = [](const std::string& xml) {
+    std::string all;
+    for (const std::string& line : Lines(xml)) all += line.substr(line.find_first_not_of(' ')) + "\n";
+    return all;
+  };
+  for (uint64_t seed = 0; seed < 100; ++seed) {
+    const Scene a = RandomScene(seed), b = Edited(a, seed, 3, "n");
+    ASSERT_EQ(unindented(RewriteScene(a, FormatScene(a, Format::kXml), Format::kXml, b)), unindented(FormatScene(b, Format::kXml))) << seed;
+  }
+}
+
 TEST(Patch, RefusesWhatCannotBeDone) {
   const Scene cell = Cell();
   for (const char* op : {

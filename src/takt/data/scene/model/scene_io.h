@@ -45,6 +45,10 @@ Scene LoadScene(const std::filesystem::path& path);
 // both spellings carry the same tree.
 std::string FormatScene(const Scene& scene, Format format);
 
+// The text of `after` that keeps of `text`, which spells `before`, whatever did not change: layout, comments, quotes and
+// spellings of numbers stay in every node that is the same; what changed is canonical. XML only: JSON is FormatScene.
+std::string RewriteScene(const Scene& before, std::string_view text, Format format, const Scene& after);
+
 // FormatScene by suffix (.xml, .json), written whole. Errors: bad_input (another suffix); io.
 void WriteScene(const Scene& scene, const std::filesystem::path& path);
 

@@ -29,6 +29,7 @@ class XmlReader {
     *at = text_.find('>', *at);
     const bool is_whole = *at != std::string_view::npos && *at > 0 && text_[*at - 1] == '/';
     *at = *at == std::string_view::npos ? text_.size() : *at + 1;
+    element.open_end = *at;
     if (++elements_ > kMaxSceneElements || depth > kMaxSceneDepth) {
       if (!stopped_) {
         sink_->Add(Code::kTooLarge, element.offset,
@@ -142,6 +143,13 @@ Element ReadXmlDocument(std::string_view text, std::string_view root, Sink* sink
     return {.name = std::string(root)};
   }
   return element;
+}
+
+std::string WriteXmlElement(const Element& element, size_t indent) {
+  std::string text;
+  Append(&text, element, indent);
+  text.pop_back();
+  return text;
 }
 
 std::string WriteXmlDocument(const Element& root) {
