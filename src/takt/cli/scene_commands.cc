@@ -19,7 +19,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr AddSceneVerbs* kVerbs[] = {AddSceneFiles, AddSceneEdits, AddSceneGenerate, AddSceneExport};
+constexpr AddSceneVerbs* kVerbs[] = {AddSceneFiles, AddSceneEdits, AddSceneGenerate, AddSceneRepair, AddSceneExport};
 
 int RunCheck(const std::filesystem::path& file, const Context& context) {
   const scene::ReadResult result = scene::ReadScene(file);

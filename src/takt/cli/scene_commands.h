@@ -17,6 +17,7 @@ AddSceneVerbs AddSceneFiles;  // check, convert, info, schema
 AddSceneVerbs AddSceneEdits;  // edit, undo, diff, merge, ask
 AddSceneVerbs AddSceneGenerate;  // generate, score, recipes
 AddSceneVerbs AddSceneExport; // export, render
+AddSceneVerbs AddSceneRepair; // repair
 
 // Diagnostics as compilers print them: "FILE:LINE:COLUMN: SEVERITY CODE: MESSAGE" and "  hint: ..." below.
 std::string FormatDiagnostics(const std::vector<Diagnostic>& diagnostics);

@@ -320,6 +320,7 @@ const char* FaultName(FaultKind kind) {
     case FaultKind::kBlockedClearance: return "blocked_clearance";
     case FaultKind::kBlockedOpening: return "blocked_opening";
     case FaultKind::kRelation: return "relation";
+    case FaultKind::kUnstable: return "unstable";
   }
   return "unknown";
 }

@@ -38,6 +38,7 @@ enum class FaultKind {
   kBlockedClearance,  // other stands in a clearance of subject, or the room ends inside it
   kBlockedOpening,    // subject stands before the door or window `other`
   kRelation,          // a stated relation does not hold
+  kUnstable,          // physics moves it (settle.h)
 };
 const char* FaultName(FaultKind kind);  // "penetration"
 

@@ -16,6 +16,7 @@ namespace {
 
 constexpr double kInf = std::numeric_limits<double>::infinity();
 constexpr double kSamePlace_m = 1e-9;
+constexpr int kMaxCells = 20000;
 constexpr double kSunk_m = 5e-5;  // what lies deeper is lifted when a scene is repaired
 
 // Nodes of a scene in the order of the tree's items.
@@ -143,6 +144,8 @@ class Repairer {
   std::set<std::pair<int, int>> faulty_;
 };
 
+}  // namespace
+
 std::vector<Moved> MovedNodes(const Scene& before, const Scene& after, const std::filesystem::path& assets) {
   std::vector<Moved> moved;
   const Tree a = ReadTree(before, assets), b = ReadTree(after, assets);
@@ -162,8 +165,6 @@ std::vector<Moved> MovedNodes(const Scene& before, const Scene& after, const std
   return moved;
 }
 
-}  // namespace
-
 RepairResult Repair(const Scene& scene, const RepairOptions& options) {
   if (scene.room.floor_m.size() < 3) {
     throw Error(ErrorCode::kBadInput, "room " + scene.room.id, "has no floor", "give it at least three corners");
@@ -179,16 +180,34 @@ RepairResult Repair(const Scene& scene, const RepairOptions& options) {
   }
   Scene mended = scene;
   Certificate first = result.certificate;
-  if (MendValues(&mended)) first = Certify(mended, options.tolerances, options.assets);
+  // A local repair leaves the others as they are, bytes and all.
+  if (options.movable.empty() && MendValues(&mended)) first = Certify(mended, options.tolerances, options.assets);
+  // Cheap before dear: forces, then the proofs that need no search, then search, then proofs by exhaustion.
+  struct Attempt {
+    BuildOptions build;
+    bool search;
+  };
+  constexpr Attempt kAttempts[] = {{{true, false, 0.5}, false},  {{true, false, 0.5}, true}, {{false, false, 0.5}, true},
+                                   {{false, true, 0.5}, true}, {{false, false, 0.0}, true}};
+  const auto prove = [&](int max_cells) {
+    result.witness = FindWitness(mended, options.tolerances, options.assets, max_cells);
+    if (result.witness.kind != ProofKind::kNone && CheckWitness(mended, result.witness, options.tolerances, options.assets)) return true;
+    result.witness = {};
+    return false;
+  };
   size_t fewest = std::numeric_limits<size_t>::max();
-  constexpr BuildOptions kAttempts[] = {{true, false, 0.5}, {false, false, 0.5}, {false, true, 0.5}, {false, false, 0.0}};
   uint64_t salt = 0;
-  bool asked = false;
-  for (const BuildOptions& build : kAttempts) {
+  bool proved = false;
+  for (const Attempt& attempt : kAttempts) {
+    if (attempt.search && options.effort == 0) break;
+    RepairOptions here = options;
+    if (!attempt.search) here.effort = 0;
     Scene candidate = mended;
     Certificate certificate = first;
     for (int sweep = 0; sweep < 3 && !certificate.holds; ++sweep) {
-      const bool solved = Repairer(&candidate, options, build, certificate).Run(salt++, &result.restarts);
+      BuildOptions build = attempt.build;
+      build.keep_close_pairs = build.keep_close_pairs && sweep == 0;
+      const bool solved = Repairer(&candidate, here, build, certificate).Run(salt++, &result.restarts);
       certificate = Certify(candidate, options.tolerances, options.assets);
       if (!solved && !certificate.holds) break;
     }
@@ -198,21 +217,12 @@ RepairResult Repair(const Scene& scene, const RepairOptions& options) {
       result.certificate = certificate;
       result.scene = std::move(candidate);
     }
-    if (result.certificate.holds) {
-      result.outcome = RepairOutcome::kRepaired;
-      break;
-    }
-    // A proof costs less than trying harder.
-    if (options.prove && !asked) {
-      asked = true;
-      result.witness = FindWitness(mended, options.tolerances, options.assets);
-      if (result.witness.kind != ProofKind::kNone && CheckWitness(mended, result.witness, options.tolerances, options.assets)) {
-        result.outcome = RepairOutcome::kInfeasible;
-        break;
-      }
-      result.witness = {};
-    }
+    if (result.certificate.holds) break;
+    if (!attempt.search && options.prove && (proved = prove(0))) break;
   }
+  if (!result.certificate.holds && !proved && options.prove) proved = prove(kMaxCells);
+  if (result.certificate.holds) result.outcome = RepairOutcome::kRepaired;
+  else if (proved) result.outcome = RepairOutcome::kInfeasible;
   result.moved = MovedNodes(scene, result.scene, options.assets);
   return result;
 }

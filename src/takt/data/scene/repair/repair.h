@@ -60,4 +60,7 @@ struct RepairResult {
 // exact projection, minimal displacement, certificate, witness (docs/adr/0203).
 RepairResult Repair(const Scene& scene, const RepairOptions& options = {});
 
+// How far objects of `before` have moved in `after`, which has the same nodes in the same order.
+std::vector<Moved> MovedNodes(const Scene& before, const Scene& after, const std::filesystem::path& assets = {});
+
 }  // namespace takt::scene

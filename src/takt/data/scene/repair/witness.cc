@@ -43,7 +43,7 @@ class Prover {
                                  ProofKind::kWallLength}) {
       if (Prove(kind, all)) return Shrink(kind, all);
     }
-    return Placement(all);
+    return max_cells_ > 0 ? Placement(all) : Witness{};
   }
 
  private:

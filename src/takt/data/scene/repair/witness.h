@@ -37,7 +37,7 @@ struct Witness {
 };
 
 // Looks for a witness. kNone means that none was found, not that the scene can be repaired.
-// `max_cells` bounds the exhaustive search. Determinism: a function of its arguments.
+// `max_cells` bounds the exhaustive search; 0 leaves it out. Determinism: a function of its arguments.
 Witness FindWitness(const Scene& scene, const Tolerances& tolerances = {}, const std::filesystem::path& assets = {},
                     int max_cells = 20000);
 
