@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "takt/data/demo/look.h"
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+
+#include "takt/data/scene/model/walk.h"
+#include "takt/data/sim/camera/model_camera.h"
+
+namespace takt::demo {
+namespace {
+
+constexpr double kPi = 3.14159265358979323846;
+constexpr double kFrontFov_rad = 50 * kPi / 180;
+
+double Spread(const Rng& rng, uint64_t counter, double low, double high) {
+  return low + (high - low) * rng.UniformDouble(counter);
+}
+
+// Sun from anywhere above, dim or bright, warm or cool.
+sim::Light DrawLight(const Rng& rng) {
+  sim::Light light;
+  const double azimuth = Spread(rng, 0, 0, 2 * kPi), height = Spread(rng, 1, 0.6, 1.35);
+  light.to_sun = {std::cos(azimuth) * std::cos(height), std::sin(azimuth) * std::cos(height), std::sin(height)};
+  light.sun_intensity = Spread(rng, 2, 0.45, 0.95);
+  const double sky = Spread(rng, 3, 0.7, 1.25);
+  const double warmth = Spread(rng, 4, -0.08, 0.08);
+  for (int c = 0; c < 3; ++c) {
+    light.sky_rgb[static_cast<size_t>(c)] *= static_cast<float>(sky);
+    light.sun_rgb[static_cast<size_t>(c)] *= static_cast<float>(1 + (1 - c) * warmth);
+  }
+  return light;
+}
+
+// Colours drift a little, so that "red" stays red; big plain things may get a pattern.
+void DrawMaterials(const Rng& rng, const std::vector<sim::CameraShape>& shapes, const std::set<int>& patterned,
+                   std::vector<sim::Material>* materials) {
+  for (size_t s = 0; s < shapes.size(); ++s) {
+    // All shapes of a body drift alike.
+    const uint64_t base = 1000 + 16 * static_cast<uint64_t>(shapes[s].body_idx);
+    sim::Material& material = (*materials)[s];
+    const double gain = Spread(rng, base, 0.85, 1.12);
+    for (uint64_t c = 0; c < 3; ++c) {
+      material.rgba[c] =
+          static_cast<float>(std::clamp(material.rgba[c] * gain + Spread(rng, base + 1 + c, -0.04, 0.04), 0.0, 1.0));
+    }
+    if (!patterned.contains(shapes[s].body_idx) || rng.UniformDouble(base + 5) < 0.4) continue;
+    const double kind = rng.UniformDouble(base + 6);
+    material.texture.pattern = kind < 0.5   ? sim::Pattern::kNoise
+                               : kind < 0.8 ? sim::Pattern::kStripes
+                                            : sim::Pattern::kChecker;
+    const double contrast = Spread(rng, base + 7, 0.75, 0.95);
+    for (size_t c = 0; c < 3; ++c) material.texture.other_rgb[c] = static_cast<float>(material.rgba[c] * contrast);
+    material.texture.scale_m = Spread(rng, base + 8, 0.03, 0.3);
+    material.texture.seed = rng.Words(base + 9)[0];
+  }
+}
+
+}  // namespace
+
+std::vector<std::string> CameraNames(const sim::RobotInfo& robot) {
+  if (robot.wrist_camera.empty()) return {"front"};
+  return {"front", "wrist"};
+}
+
+Look::Look(const Stage& stage, const LookOptions& options)
+    : options_(options), world_(stage.model), cameras_(CameraNames(stage.robot)) {
+  std::set<int> hidden, patterned;
+  if (options.background) {
+    hidden.insert(0);  // floor and walls
+    for (const std::string& id : options.in_background) hidden.insert(stage.model->BodyIdx(id));
+  }
+  scene::Walk(stage.scene, [&](const scene::Node& node, const scene::Node*, const Pose&) {
+    const int body = node.kind == scene::NodeKind::kObject ? stage.model->FindBody(node.id) : -1;
+    if (body > 0 && node.fixed) patterned.insert(body);
+  });
+  patterned.insert(0);
+  std::vector<sim::CameraShape> shapes = sim::ShapesOfModel(*stage.model);
+  for (sim::CameraShape& shape : shapes) {
+    if (!hidden.contains(shape.body_idx)) continue;
+    shape.shadow_catcher = true;
+    shape.casts_shadow = false;
+  }
+  scene_ = std::make_shared<sim::CameraScene>(std::move(shapes), stage.model->body_count());
+  const Rng rng = DrawsOf(stage.seed, stage.index, Draws::kLook);
+  if (options.randomise) rays_.light = DrawLight(rng);
+  rays_.supersampling = 1;
+  for (size_t c = 0; c < cameras_.size(); ++c) {
+    renderers_.push_back(std::make_unique<sim::CameraRenderer>(scene_, options.background));
+    if (options.randomise) DrawMaterials(rng, scene_->shapes(), patterned, &renderers_.back()->materials());
+  }
+  // From across the bench, half left, looking down at what the arm can reach.
+  const Pose base = scene::WorldFromNode(stage.scene, stage.robot_id);
+  const double reach = stage.robot.reach_m;
+  Vec3 eye(1.45 * reach, 0.7 * reach, 0.95 * reach), target(0.5 * reach, 0, 0.02);
+  if (options.randomise) {
+    for (int a = 0; a < 3; ++a) {
+      eye[a] += options.camera_m * (2 * rng.UniformDouble(100 + static_cast<uint64_t>(a)) - 1);
+      target[a] += 0.5 * options.camera_m * (2 * rng.UniformDouble(110 + static_cast<uint64_t>(a)) - 1);
+    }
+  }
+  front_ = sim::CameraFromVerticalFov(options.width_px, options.height_px, kFrontFov_rad,
+                                      sim::LookAt(base * eye, base * target));
+  if (cameras_.size() > 1) wrist_idx_ = stage.model->CameraIdx(stage.robot.wrist_camera);
+}
+
+Image8 Look::Render(int camera_idx, const std::vector<double>& qpos) {
+  std::copy(qpos.begin(), qpos.end(), world_.mutable_qpos().begin());
+  sim::BodyPoses(world_, &poses_);
+  const capture::Camera camera =
+      camera_idx == 0 ? front_ : sim::CameraOfWorld(world_, wrist_idx_, options_.width_px, options_.height_px);
+  renderers_[static_cast<size_t>(camera_idx)]->Render(poses_, camera, rays_, &frame_);
+  return frame_.rgb;
+}
+
+}  // namespace takt::demo
