@@ -21,7 +21,7 @@ constexpr int kSectors = 16;
 
 struct Spot {
   std::string category;
-  Vec3 at_m;       // in the room's frame
+  Vec3 at_m;       // in the frame of what it stands on
   int cell = 0;    // of its support
   int sector = 0;  // of its yaw on the support
 };
@@ -40,9 +40,9 @@ std::vector<Spot> Spots(const Scene& scene) {
     if (node.kind != NodeKind::kObject) return;
     Spot spot;
     spot.category = node.category;
-    spot.at_m = world_from_node.translation_m;
     const bool on_surface = parent && parent->kind == NodeKind::kSurface;
-    const Vec2 at = on_surface ? Vec2(node.parent_from_node.translation_m.head<2>()) : Vec2(spot.at_m.head<2>());
+    spot.at_m = on_surface ? node.parent_from_node.translation_m : world_from_node.translation_m;
+    const Vec2 at = spot.at_m.head<2>();
     const Vec2 from = on_surface ? Vec2(-parent->size_m.head<2>() / 2) : low;
     const Vec2 size = on_surface ? Vec2(parent->size_m.head<2>()) : Vec2(high - low);
     if (size.minCoeff() > 0)

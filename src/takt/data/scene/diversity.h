@@ -30,7 +30,7 @@ struct DiversityReport {
   double objects_per_scene = 0;
   std::vector<CategoryDiversity> categories;  // sorted by name
   // Distance of two scenes: each object to the nearest of its category in the other (1 m where there is none), in the
-  // room's frame, averaged over both directions [m]. Over all pairs, or 4,000 seeded ones where there are more.
+  // frame of what it stands on (surface, or room), averaged over both directions [m]. Over all pairs, or 4,000 seeded ones where there are more.
   double distance_min_m = NAN, distance_p10_m = NAN, distance_median_m = NAN, distance_p90_m = NAN;
   std::vector<double> distances_m;  // sorted
   int duplicates = 0;               // scenes that agree with an earlier one to 2 cm in every object

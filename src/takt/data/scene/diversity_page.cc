@@ -134,7 +134,7 @@ Image8 DrawTopView(const Scene& scene, int longer_px) {
   const auto at = [&](int x, int y) { return Vec2(low.x() + (x + 0.5) * step, high.y() - (y + 0.5) * step); };
   for (int y = 0; y < fine_h; ++y) {
     for (int x = 0; x < fine_w; ++x) {
-      const float grey = InFloor(scene.room.floor_m, at(x, y)) ? 0.93f : 0.62f;
+      const float grey = InFloor(scene.room.floor_m, at(x, y)) ? 0.82f : 0.55f;
       fine[static_cast<size_t>(y) * static_cast<size_t>(fine_w) + static_cast<size_t>(x)] = {grey, grey, grey};
     }
   }

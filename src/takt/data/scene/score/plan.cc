@@ -8,6 +8,8 @@
 namespace takt::scene::score {
 namespace {
 
+constexpr int kMaxStripPx = 4096;
+
 // The floor plan as a picture: x to the right, y up, the middle of the floor's bounds in the middle.
 class Plan {
  public:
@@ -59,21 +61,24 @@ double Accessible(const Plan& plan, const Mask& free, const Shape& shape, Side s
   const SideBox strip = Strip(shape, side, options);
   const Vec3 center = shape.world_from_box * Vec3(strip.offset_m.x(), strip.offset_m.y(), 0);
   const auto corners = plan.Box(center.head<2>(), strip.x_m, strip.y_m, shape.yaw_rad);
-  const int side_px = options.raster_px;
-  Mask area(side_px, side_px), whole(side_px, side_px);
-  area.FillPolygon(corners, 255);
-  // Its full size, drawn in the middle, where no edge of the picture cuts it.
-  double mean_x = 0, mean_y = 0;
-  for (const Pixel& p : corners) mean_x += p.x / 4.0, mean_y += p.y / 4.0;
-  std::array<Pixel, 4> moved = corners;
-  for (Pixel& p : moved)
-    p = {p.x - static_cast<int>(mean_x) + side_px / 2, p.y - static_cast<int>(mean_y) + side_px / 2};
-  whole.FillPolygon(moved, 255);
-  size_t open = 0;
-  for (int y = 0; y < side_px; ++y) {
-    for (int x = 0; x < side_px; ++x) open += area.At(x, y) != 0 && free.At(x, y) != 0;
+  // The strip is drawn in a mask of its own size, so that no edge of the plan cuts what it is compared with.
+  Pixel low = corners[0], high = corners[0];
+  for (const Pixel& p : corners) {
+    low = {std::min(low.x, p.x), std::min(low.y, p.y)};
+    high = {std::max(high.x, p.x), std::max(high.y, p.y)};
   }
-  const size_t all = whole.Count();
+  if (high.x - low.x > kMaxStripPx || high.y - low.y > kMaxStripPx) return 0;
+  std::array<Pixel, 4> moved = corners;
+  for (Pixel& p : moved) p = {p.x - low.x, p.y - low.y};
+  Mask strip_mask(high.x - low.x + 1, high.y - low.y + 1);
+  strip_mask.FillPolygon(moved, 255);
+  size_t open = 0;
+  for (int y = std::max(low.y, 0); y <= std::min(high.y, free.height_px() - 1); ++y) {
+    for (int x = std::max(low.x, 0); x <= std::min(high.x, free.width_px() - 1); ++x) {
+      open += strip_mask.At(x - low.x, y - low.y) != 0 && free.At(x, y) != 0;
+    }
+  }
+  const size_t all = strip_mask.Count();
   return all > 0 ? static_cast<double>(open) / static_cast<double>(all) : 0;
 }
 

@@ -72,8 +72,9 @@ void Mask::Erode(int size_px) {
   const int w = width_px_;
   for (int y = 0; y < height_px_; ++y) {
     const uint8_t* from = source.data() + static_cast<size_t>(y) * static_cast<size_t>(w);
-    for (int x = 0; x < w; ++x) {
-      Row(y)[x] = *std::min_element(from + std::max(0, x - before), from + std::min(w - 1, x + after) + 1);
+    uint8_t* to = Row(y);
+    for (int shift = -before; shift <= after; ++shift) {
+      for (int x = std::max(0, -shift); x < std::min(w, w - shift); ++x) to[x] = std::min(to[x], from[x + shift]);
     }
   }
   source = bytes_;
