@@ -27,6 +27,7 @@ struct Context {
 // callback of a verb does no work: it sets context.verb, which main() calls once the whole command line is known to be
 // right. Work reports failure by takt::Error. A new group is declared here and named in kGroups of run.cc.
 void RegisterCapture(CLI::App& app, Context& context);
+void RegisterDataset(CLI::App& app, Context& context);
 void RegisterScene(CLI::App& app, Context& context);
 void RegisterSim(CLI::App& app, Context& context);
 void RegisterSplat(CLI::App& app, Context& context);
