@@ -11,21 +11,14 @@
 namespace takt::scene {
 namespace {
 
-struct Member;
-
 // A JSON value and where it stands.
 struct Value {
   enum class Type { kNull, kFlag, kNumber, kString, kArray, kObject } type = Type::kNull;
   size_t begin = 0, end = 0;
-  std::string string = {};  // kString
-  std::vector<Value> items = {};
-  std::vector<Member> members = {};
-};
-
-struct Member {
-  std::string key;
-  size_t offset = 0;
-  Value value;
+  std::string string = {};         // kString
+  std::vector<Value> items = {};   // of an array, or the members of an object
+  std::string key = {};            // of a member
+  size_t key_offset = 0;
 };
 
 // nlohmann's parser says what the tokens are but not where; a cursor that reads the same tokens in step with its events
@@ -125,7 +118,9 @@ class Handler : public nlohmann::json_sax<nlohmann::json> {
     } else if (OpenValue& parent = open_.back(); parent.value.type == Value::Type::kArray) {
       parent.value.items.push_back(std::move(value));
     } else {
-      parent.value.members.push_back({std::move(parent.key), parent.key_offset, std::move(value)});
+      value.key = std::move(parent.key);
+      value.key_offset = parent.key_offset;
+      parent.value.items.push_back(std::move(value));
     }
     return true;
   }
@@ -157,17 +152,17 @@ class JsonReader {
       }
       stopped_ = true;
     }
-    for (const Member& member : object.members) {
+    for (const Value& member : object.items) {
       if (stopped_) break;
-      const bool is_list = member.value.type == Value::Type::kArray, is_object = member.value.type == Value::Type::kObject;
+      const bool is_list = member.type == Value::Type::kArray, is_object = member.type == Value::Type::kObject;
       const auto list = std::find_if(std::begin(kLists), std::end(kLists),
                                      [&](const JsonList& l) { return l.key == member.key && (l.one ? is_object : is_list); });
       if (list == std::end(kLists)) {
         element.attributes.push_back(ReadAttribute(member));
       } else if (list->one) {
-        ReadChild(member.value, *list, depth, &element);
+        ReadChild(member, *list, depth, &element);
       } else {
-        for (const Value& item : member.value.items) ReadChild(item, *list, depth, &element);
+        for (const Value& item : member.items) ReadChild(item, *list, depth, &element);
       }
     }
     return element;
@@ -183,10 +178,10 @@ class JsonReader {
     }
     std::string name(list.element);
     if (name.empty()) {
-      const auto kind = std::find_if(value.members.begin(), value.members.end(),
-                                     [&](const Member& m) { return m.key == list.named_by; });
-      if (kind != value.members.end() && kind->value.type == Value::Type::kString) name = kind->value.string;
-      if (kind == value.members.end() || name.empty()) {
+      const auto kind = std::find_if(value.items.begin(), value.items.end(),
+                                     [&](const Value& member) { return member.key == list.named_by; });
+      if (kind != value.items.end() && kind->type == Value::Type::kString) name = kind->string;
+      if (kind == value.items.end() || name.empty()) {
         name = list.named_by == "kind" ? "object" : "";
         sink_->Add(Code::kMissingKey, value.begin, "an item of '" + std::string(list.key) + "' does not say its '" +
                                                        std::string(list.named_by) + "'",
@@ -201,9 +196,8 @@ class JsonReader {
     parent->children.push_back(std::move(child));
   }
 
-  Attribute ReadAttribute(const Member& member) const {
-    const Value& value = member.value;
-    Attribute attribute{.key = member.key, .offset = member.offset};
+  Attribute ReadAttribute(const Value& value) const {
+    Attribute attribute{.key = value.key, .offset = value.key_offset};
     const std::string_view raw = text_.substr(value.begin, value.end - value.begin);
     switch (value.type) {
       case Value::Type::kString:
