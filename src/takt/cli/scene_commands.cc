@@ -90,12 +90,13 @@ int RunInfo(const std::filesystem::path& file, const Context& context) {
                          {"materials", scene.materials.size()},
                          {"relations", scene.relations.size()},
                          {"nodes", nodes}};
-  std::string text = FormatFields({{"name", scene.name},
-                                   {"floor", fmt::format("{:.2f} m^2, {:.2f} m high", twice_area_m2 / 2, scene.room.height_m)},
-                                   {"openings", fmt::format("{}", scene.room.openings.size())},
-                                   {"objects", fmt::format("{} ({} fixed), {} parts", counts[scene::NodeKind::kObject], fixed, parts)},
-                                   {"surfaces", fmt::format("{}", counts[scene::NodeKind::kSurface])},
-                                   {"relations", fmt::format("{}", scene.relations.size())}});
+  std::string text =
+      FormatFields({{"name", scene.name},
+                    {"floor", fmt::format("{:.2f} m^2, {:.2f} m high", twice_area_m2 / 2, scene.room.height_m)},
+                    {"openings", fmt::format("{}", scene.room.openings.size())},
+                    {"objects", fmt::format("{} ({} fixed), {} parts", counts[scene::NodeKind::kObject], fixed, parts)},
+                    {"surfaces", fmt::format("{}", counts[scene::NodeKind::kSurface])},
+                    {"relations", fmt::format("{}", scene.relations.size())}});
   text += "\n" + FormatTable({"id", "kind", "in", "category", "place in the world [m]", "size [m]"}, rows);
   PrintAnswer(context, document, text);
   return 0;
@@ -136,7 +137,8 @@ nlohmann::ordered_json DiagnosticsJson(const std::vector<Diagnostic>& diagnostic
 void AddSceneFiles(CLI::App& group, Context& context) {
   using Path = std::filesystem::path;
   const auto file = std::make_shared<Path>();
-  CLI::App* check = group.add_subcommand("check", "Say everything that is wrong with a scene file; status 1 for errors");
+  CLI::App* check =
+      group.add_subcommand("check", "Say everything that is wrong with a scene file; status 1 for errors");
   check->add_option("FILE", *file, "A .xml or .json scene")->required();
   check->callback([file, &context] { context.verb = [file, &context] { return RunCheck(*file, context); }; });
 

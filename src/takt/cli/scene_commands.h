@@ -13,11 +13,11 @@ namespace takt::cli {
 // The verbs of `takt scene` stand in several files, scene_commands.cc and scene_x_commands.cc. Each file has functions
 // of this form, declared here and named in kVerbs of scene_commands.cc; they add their verbs to the group.
 using AddSceneVerbs = void(CLI::App& group, Context& context);
-AddSceneVerbs AddSceneFiles;  // check, convert, info, schema
-AddSceneVerbs AddSceneEdits;  // edit, undo, diff, merge, ask
+AddSceneVerbs AddSceneFiles;     // check, convert, info, schema
+AddSceneVerbs AddSceneEdits;     // edit, undo, diff, merge, ask
 AddSceneVerbs AddSceneGenerate;  // generate, score, recipes
-AddSceneVerbs AddSceneExport; // export, render
-AddSceneVerbs AddSceneRepair; // repair
+AddSceneVerbs AddSceneExport;    // export, render
+AddSceneVerbs AddSceneRepair;    // repair
 
 // Diagnostics as compilers print them: "FILE:LINE:COLUMN: SEVERITY CODE: MESSAGE" and "  hint: ..." below.
 std::string FormatDiagnostics(const std::vector<Diagnostic>& diagnostics);

@@ -36,10 +36,10 @@ int RunEdit(const scene::EditOptions& options, const Context& context) {
     text += fmt::format("was there before: {}\n", fault.text);
   }
   const bool failed = HasErrors(report.diagnostics);
-  text += failed ? fmt::format("{}: nothing was changed\n", options.file.string())
-          : report.before == report.after
-              ? fmt::format("{}: the patch changes nothing\n", options.file.string())
-              : fmt::format("{}: {} nodes touched; takt scene undo takes it back\n", options.file.string(), report.touched.size());
+  text += failed                          ? fmt::format("{}: nothing was changed\n", options.file.string())
+          : report.before == report.after ? fmt::format("{}: the patch changes nothing\n", options.file.string())
+                                          : fmt::format("{}: {} nodes touched; takt scene undo takes it back\n",
+                                                        options.file.string(), report.touched.size());
   PrintAnswer(context,
               {{"file", options.file.string()},
                {"touched", report.touched},
@@ -55,7 +55,10 @@ int RunEdit(const scene::EditOptions& options, const Context& context) {
 int RunUndo(const Path& file, const Context& context) {
   const scene::UndoReport report = scene::Undo(file);
   PrintAnswer(context,
-              {{"file", file.string()}, {"inverse", PatchJson(report.inverse)}, {"edits_left", report.edits_left}, {"after", report.digest}},
+              {{"file", file.string()},
+               {"inverse", PatchJson(report.inverse)},
+               {"edits_left", report.edits_left},
+               {"after", report.digest}},
               fmt::format("{}: one edit taken back; {} left\n", file.string(), report.edits_left));
   return 0;
 }
@@ -71,8 +74,10 @@ int RunMerge(const scene::MergeOptions& options, const Context& context) {
   const bool is_written = result.conflicts.empty() || options.keep_conflicts;
   std::string text = FormatDiagnostics(result.conflicts);
   text += is_written ? fmt::format("wrote {}\n", options.out.string()) : "nothing was written; see --keep-conflicts\n";
-  PrintAnswer(context,
-              {{"file", options.out.string()}, {"is_written", is_written}, {"conflicts", DiagnosticsJson(result.conflicts)}}, text);
+  PrintAnswer(
+      context,
+      {{"file", options.out.string()}, {"is_written", is_written}, {"conflicts", DiagnosticsJson(result.conflicts)}},
+      text);
   return result.conflicts.empty() ? 0 : 1;
 }
 
@@ -107,15 +112,25 @@ int RunAsk(AskWords& words, const Context& context) {
 void AddAsk(CLI::App& group, Context& context) {
   const auto words = std::make_shared<AskWords>();
   scene::AskOptions& options = words->options;
-  CLI::App* verb = group.add_subcommand("ask", "Let a language model write or change a scene; its answer is checked and repaired");
+  CLI::App* verb =
+      group.add_subcommand("ask", "Let a language model write or change a scene; its answer is checked and repaired");
   verb->add_option("WORDS", options.words, "What should be there, or what should change")->required();
   verb->add_option("--in", options.in, "The scene to change")->type_name("FILE");
-  verb->add_option("--out", options.out, "The scene; may be the one of --in, which is then logged for undo")->type_name("FILE")->required();
-  verb->add_option("--endpoint", options.endpoint.url, "An OpenAI-compatible server, up to and with /v1")->type_name("URL")->required();
+  verb->add_option("--out", options.out, "The scene; may be the one of --in, which is then logged for undo")
+      ->type_name("FILE")
+      ->required();
+  verb->add_option("--endpoint", options.endpoint.url, "An OpenAI-compatible server, up to and with /v1")
+      ->type_name("URL")
+      ->required();
   verb->add_option("--model", options.endpoint.model, "As the server calls it")->type_name("NAME");
-  verb->add_option("--api-key-env", words->api_key_env, "The environment variable that holds the key")->type_name("VAR");
-  verb->add_option("--timeout-s", options.endpoint.timeout_s, "For everything together")->type_name("S")->check(CLI::Range(0.1, 86400.0));
-  verb->add_option("--corrections", options.corrections, "Times that the model is shown its faults")->type_name("N")->check(CLI::Range(0, 20));
+  verb->add_option("--api-key-env", words->api_key_env, "The environment variable that holds the key")
+      ->type_name("VAR");
+  verb->add_option("--timeout-s", options.endpoint.timeout_s, "For everything together")
+      ->type_name("S")
+      ->check(CLI::Range(0.1, 86400.0));
+  verb->add_option("--corrections", options.corrections, "Times that the model is shown its faults")
+      ->type_name("N")
+      ->check(CLI::Range(0, 20));
   verb->add_flag("--no-repair", words->no_repair, "Leave poses as the model wrote them");
   verb->add_option("--seed", options.seed, "Of the repair")->type_name("S");
   verb->callback([words, &context] { context.verb = [words, &context] { return RunAsk(*words, context); }; });
@@ -142,7 +157,8 @@ void AddSceneEdits(CLI::App& group, Context& context) {
   undo->callback([file, &context] { context.verb = [file, &context] { return RunUndo(*file, context); }; });
 
   const auto paths = std::make_shared<std::array<Path, 2>>();
-  CLI::App* diff = group.add_subcommand("diff", "Print the patch that leads from scene A to scene B (XML; --json: JSON)");
+  CLI::App* diff =
+      group.add_subcommand("diff", "Print the patch that leads from scene A to scene B (XML; --json: JSON)");
   diff->add_option("A", (*paths)[0], "A .xml or .json scene")->required();
   diff->add_option("B", (*paths)[1], "Another")->required();
   diff->callback([paths, &context] { context.verb = [paths, &context] { return RunDiff(*paths, context); }; });
@@ -153,7 +169,8 @@ void AddSceneEdits(CLI::App& group, Context& context) {
   merge->add_option("OURS", merge_options->ours, "One side")->required();
   merge->add_option("THEIRS", merge_options->theirs, "The other")->required();
   merge->add_option("--out", merge_options->out, "The merged scene")->type_name("FILE")->required();
-  merge->add_flag("--keep-conflicts", merge_options->keep_conflicts, "Write it even so; what both changed is as in BASE");
+  merge->add_flag("--keep-conflicts", merge_options->keep_conflicts,
+                  "Write it even so; what both changed is as in BASE");
   merge->callback([merge_options, &context] {
     context.verb = [merge_options, &context] { return RunMerge(*merge_options, context); };
   });

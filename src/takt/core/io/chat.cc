@@ -24,10 +24,13 @@ using Json = nlohmann::ordered_json;
 constexpr size_t kShownBytes = 200;
 constexpr int kMaxJsonDepth = 64;
 
-double SecondsUntil(Clock::time_point deadline) { return std::chrono::duration<double>(deadline - Clock::now()).count(); }
+double SecondsUntil(Clock::time_point deadline) {
+  return std::chrono::duration<double>(deadline - Clock::now()).count();
+}
 
 void Sleep(double seconds) {
-  const Clock::time_point end = Clock::now() + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds));
+  const Clock::time_point end =
+      Clock::now() + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds));
   while (Clock::now() < end) {
     ThrowIfInterrupted();
     std::this_thread::sleep_for(std::min<Clock::duration>(end - Clock::now(), std::chrono::milliseconds(50)));
@@ -37,9 +40,11 @@ void Sleep(double seconds) {
 // The beginning of what a server said, in one line, without the key that it may repeat.
 std::string Shown(std::string text, const std::string& api_key) {
   if (!api_key.empty()) {
-    for (size_t at = text.find(api_key); at != std::string::npos; at = text.find(api_key)) text.replace(at, api_key.size(), "...");
+    for (size_t at = text.find(api_key); at != std::string::npos; at = text.find(api_key))
+      text.replace(at, api_key.size(), "...");
   }
-  std::replace_if(text.begin(), text.end(), [](unsigned char c) { return c < 32 || c == 127; }, ' ');
+  std::replace_if(
+      text.begin(), text.end(), [](unsigned char c) { return c < 32 || c == 127; }, ' ');
   if (text.size() > kShownBytes) {
     size_t end = kShownBytes;
     while (end > 0 && (text[end] & 0xC0) == 0x80) --end;
@@ -53,15 +58,21 @@ bool IsShallow(std::string_view text) {
   int depth = 0;
   bool in_string = false;
   for (size_t i = 0; i < text.size(); ++i) {
-    if (in_string && text[i] == '\\') ++i;
-    else if (text[i] == '"') in_string = !in_string;
-    else if (!in_string && (text[i] == '[' || text[i] == '{') && ++depth > kMaxJsonDepth) return false;
-    else if (!in_string && (text[i] == ']' || text[i] == '}')) --depth;
+    if (in_string && text[i] == '\\')
+      ++i;
+    else if (text[i] == '"')
+      in_string = !in_string;
+    else if (!in_string && (text[i] == '[' || text[i] == '{') && ++depth > kMaxJsonDepth)
+      return false;
+    else if (!in_string && (text[i] == ']' || text[i] == '}'))
+      --depth;
   }
   return true;
 }
 
-Json ParseBody(const std::string& body) { return IsShallow(body) ? Json::parse(body, nullptr, false) : Json(Json::value_t::discarded); }
+Json ParseBody(const std::string& body) {
+  return IsShallow(body) ? Json::parse(body, nullptr, false) : Json(Json::value_t::discarded);
+}
 
 // The server's own words for what is wrong, where it has any.
 std::string Complaint(const HttpResponse& response, const std::string& api_key) {
@@ -70,7 +81,8 @@ std::string Complaint(const HttpResponse& response, const std::string& api_key) 
   if (body.is_object() && body.contains("error")) {
     const Json& error = body["error"];
     if (error.is_string()) text = error.get<std::string>();
-    if (error.is_object() && error.contains("message") && error["message"].is_string()) text = error["message"].get<std::string>();
+    if (error.is_object() && error.contains("message") && error["message"].is_string())
+      text = error["message"].get<std::string>();
   }
   text = Shown(std::move(text), api_key);
   return text.empty() ? "" : ": " + text;
@@ -99,7 +111,8 @@ ChatAnswer ReadAnswer(const HttpResponse& response, const std::string& url, cons
   }
   const Json& choice = (*choices)[0];
   const Json* message = choice.contains("message") ? &choice["message"] : nullptr;
-  if (message == nullptr || !message->is_object() || !message->contains("content")) throw fail("answers without a message");
+  if (message == nullptr || !message->is_object() || !message->contains("content"))
+    throw fail("answers without a message");
   ChatAnswer answer;
   const Json& content = (*message)["content"];
   if (content.is_string()) answer.content = content.get<std::string>();
@@ -114,11 +127,13 @@ std::string ApiKeyFromEnv(const std::string& variable) {
   if (variable.empty()) return {};
   const char* key = std::getenv(variable.c_str());
   if (key == nullptr || *key == '\0') {
-    throw Error(ErrorCode::kNotFound, variable, "is not set in the environment", "export it with the key of the endpoint");
+    throw Error(ErrorCode::kNotFound, variable, "is not set in the environment",
+                "export it with the key of the endpoint");
   }
   std::string text = key;
   if (std::any_of(text.begin(), text.end(), [](unsigned char c) { return c < 32 || c == 127; })) {
-    throw Error(ErrorCode::kBadInput, variable, "holds a control character", "export the key alone, without a line break");
+    throw Error(ErrorCode::kBadInput, variable, "holds a control character",
+                "export the key alone, without a line break");
   }
   return text;
 }
@@ -131,7 +146,8 @@ ChatAnswer Chat(const ChatEndpoint& endpoint, std::span<const ChatMessage> messa
   const std::string url = parts.origin + parts.path + "/chat/completions";
   Json request = Json::object();
   if (!endpoint.model.empty()) request["model"] = endpoint.model;
-  for (const ChatMessage& message : messages) request["messages"].push_back({{"role", message.role}, {"content", message.content}});
+  for (const ChatMessage& message : messages)
+    request["messages"].push_back({{"role", message.role}, {"content", message.content}});
   request["temperature"] = 0;
   request["stream"] = false;
   if (!json_schema.empty()) {
@@ -155,7 +171,8 @@ ChatAnswer Chat(const ChatEndpoint& endpoint, std::span<const ChatMessage> messa
       answer.requests = requests;
       return answer;
     }
-    const std::string complaint = "answers with status " + std::to_string(status) + Complaint(response, endpoint.api_key);
+    const std::string complaint =
+        "answers with status " + std::to_string(status) + Complaint(response, endpoint.api_key);
     if ((status == 400 || status == 422) && request.contains("response_format")) {
       request.erase("response_format");
       continue;
@@ -163,7 +180,8 @@ ChatAnswer Chat(const ChatEndpoint& endpoint, std::span<const ChatMessage> messa
     if (status == 408 || status == 429 || status == 500 || (status >= 502 && status <= 504)) {
       const double pause_s = std::max(RetryAfter(response).value_or(wait_s), 0.05);
       if (pause_s >= SecondsUntil(deadline)) {
-        throw Error(ErrorCode::kIo, url, complaint + "; asked " + std::to_string(requests) + " times, and no time is left",
+        throw Error(ErrorCode::kIo, url,
+                    complaint + "; asked " + std::to_string(requests) + " times, and no time is left",
                     "try again later, or allow more time");
       }
       Sleep(pause_s);

@@ -53,7 +53,8 @@ TEST(Chat, AsksAndAnswers) {
     authorization = request.get_header_value("Authorization");
     response.set_content(ChatTestServer::Says("hello", "length"), "application/json");
   });
-  const ChatAnswer answer = Chat({.url = server.Url() + "/", .model = "m", .api_key = "k3y"}, kMessages, "scene", kSchema);
+  const ChatAnswer answer =
+      Chat({.url = server.Url() + "/", .model = "m", .api_key = "k3y"}, kMessages, "scene", kSchema);
   EXPECT_EQ(answer.content, "hello");
   EXPECT_TRUE(answer.was_cut);
   EXPECT_TRUE(answer.used_schema);
@@ -106,7 +107,8 @@ TEST(Chat, BadAnswersAreErrors) {
            Case{200, R"({"choices": [{"message": {"content": null}}]})", "empty message", ErrorCode::kIo},
            Case{200, std::string(100000, '['), "no JSON object", ErrorCode::kIo},
            Case{200, "", "no JSON object", ErrorCode::kIo},
-           Case{401, R"({"error": {"message": "Incorrect API key provided: s3cret"}})", "status 401: Incorrect API key provided: ...", ErrorCode::kBadInput},
+           Case{401, R"({"error": {"message": "Incorrect API key provided: s3cret"}})",
+                "status 401: Incorrect API key provided: ...", ErrorCode::kBadInput},
            Case{404, "not here", "status 404: not here", ErrorCode::kBadInput},
            Case{302, "", "redirects are not followed", ErrorCode::kIo},
            Case{418, "teapot", "status 418", ErrorCode::kIo},
@@ -171,7 +173,8 @@ class RawServer {
     getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &size);
     port_ = ntohs(address.sin_port);
     thread_ = std::thread([this, serve] {
-      for (int connection; (connection = accept(listener_, nullptr, nullptr)) >= 0; close(connection)) serve(connection);
+      for (int connection; (connection = accept(listener_, nullptr, nullptr)) >= 0; close(connection))
+        serve(connection);
     });
   }
   ~RawServer() {
@@ -221,14 +224,15 @@ TEST(Chat, DeadlinesAreKeptWhateverTheServerDoes) {
 TEST(Chat, NobodyThere) {
   const Outcome outcome = Fails({.url = "http://127.0.0.1:1/v1", .timeout_s = 5});
   EXPECT_EQ(outcome.code, ErrorCode::kIo);
-  EXPECT_NE(outcome.text.find("http://127.0.0.1:1/v1/chat/completions: cannot be reached"), std::string::npos) << outcome.text;
+  EXPECT_NE(outcome.text.find("http://127.0.0.1:1/v1/chat/completions: cannot be reached"), std::string::npos)
+      << outcome.text;
 }
 
 TEST(Url, SaysWhatIsWrong) {
   EXPECT_EQ(ParseUrl("https://a.example:8443/v1/").path, "/v1");
   EXPECT_EQ(ParseUrl("http://[::1]:80").origin, "http://[::1]:80");
-  for (const char* bad : {"", "ftp://a", "localhost:80", "http://", "http:///v1", "http://u:p@host/v1", "http://a/v1?x=1", "http://a/v1#x",
-                          "http://a b/", "http://a/\r\nX: y"}) {
+  for (const char* bad : {"", "ftp://a", "localhost:80", "http://", "http:///v1", "http://u:p@host/v1",
+                          "http://a/v1?x=1", "http://a/v1#x", "http://a b/", "http://a/\r\nX: y"}) {
     EXPECT_THROW(ParseUrl(bad), Error) << bad;
   }
   try {

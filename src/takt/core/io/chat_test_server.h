@@ -19,10 +19,11 @@ class ChatTestServer {
   using Handler = std::function<void(const httplib::Request&, httplib::Response&)>;
 
   explicit ChatTestServer(Handler handler) {
-    server_.Post("/v1/chat/completions", [this, handler = std::move(handler)](const httplib::Request& request, httplib::Response& response) {
-      ++requests_;
-      handler(request, response);
-    });
+    server_.Post("/v1/chat/completions",
+                 [this, handler = std::move(handler)](const httplib::Request& request, httplib::Response& response) {
+                   ++requests_;
+                   handler(request, response);
+                 });
     port_ = server_.bind_to_any_port("127.0.0.1");
     thread_ = std::thread([this] { server_.listen_after_bind(); });
     while (!server_.is_running()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
@@ -42,7 +43,8 @@ class ChatTestServer {
 
   // The body of an answer that says `content`.
   static std::string Says(const std::string& content, const std::string& finish_reason = "stop") {
-    const nlohmann::json choice = {{"message", {{"role", "assistant"}, {"content", content}}}, {"finish_reason", finish_reason}};
+    const nlohmann::json choice = {{"message", {{"role", "assistant"}, {"content", content}}},
+                                   {"finish_reason", finish_reason}};
     return nlohmann::json({{"choices", nlohmann::json::array({choice})}}).dump();
   }
 

@@ -25,7 +25,8 @@ using Seconds = std::chrono::duration<double>;
 // byte that arrives; a server that sends one now and then would hold the caller for ever.
 class Watchdog {
  public:
-  Watchdog(httplib::Client* client, Clock::time_point deadline) : thread_([this, client, deadline] { Watch(client, deadline); }) {}
+  Watchdog(httplib::Client* client, Clock::time_point deadline)
+      : thread_([this, client, deadline] { Watch(client, deadline); }) {}
   ~Watchdog() {
     {
       const std::lock_guard lock(mutex_);
@@ -56,7 +57,8 @@ class Watchdog {
 };
 
 std::string Lower(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  std::transform(text.begin(), text.end(), text.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   return text;
 }
 
@@ -70,13 +72,16 @@ Url ParseUrl(std::string_view url) {
   if (scheme == std::string_view::npos || (url.substr(0, scheme) != "http" && url.substr(0, scheme) != "https")) {
     throw fail("is no http or https address");
   }
-  const auto is_bad = [](unsigned char c) { return c <= ' ' || c >= 0x7F || c == '"' || c == '<' || c == '>' || c == '\\'; };
+  const auto is_bad = [](unsigned char c) {
+    return c <= ' ' || c >= 0x7F || c == '"' || c == '<' || c == '>' || c == '\\';
+  };
   if (std::any_of(url.begin(), url.end(), is_bad)) throw fail("holds a character that an address cannot have");
   if (url.find_first_of("?#") != std::string_view::npos) throw fail("has a query or a fragment");
   const size_t host = scheme + 3, slash = std::min(url.find('/', host), url.size());
   if (url.substr(host, slash - host).find('@') != std::string_view::npos) {
     // The words may hold a password: they are not repeated.
-    throw Error(ErrorCode::kBadInput, "the address", "holds a user name", "name the key's environment variable instead");
+    throw Error(ErrorCode::kBadInput, "the address", "holds a user name",
+                "name the key's environment variable instead");
   }
   if (slash == host) throw fail("names no host");
   Url parts{std::string(url.substr(0, slash)), std::string(url.substr(slash))};
@@ -84,12 +89,14 @@ Url ParseUrl(std::string_view url) {
   return parts;
 }
 
-HttpResponse HttpPostJson(const std::string& url, const std::map<std::string, std::string>& headers, const std::string& body,
-                          const HttpLimits& limits) {
+HttpResponse HttpPostJson(const std::string& url, const std::map<std::string, std::string>& headers,
+                          const std::string& body, const HttpLimits& limits) {
   const Url parts = ParseUrl(url);
   const Clock::time_point start = Clock::now();
   const Clock::time_point deadline = start + std::chrono::duration_cast<Clock::duration>(Seconds(limits.total_s));
-  const auto microseconds = [](double s) { return std::chrono::microseconds(static_cast<int64_t>(std::max(s, 0.001) * 1e6)); };
+  const auto microseconds = [](double s) {
+    return std::chrono::microseconds(static_cast<int64_t>(std::max(s, 0.001) * 1e6));
+  };
 
   httplib::Client client(parts.origin);
   if (!client.is_valid()) throw Error(ErrorCode::kBadInput, url, "is no address that can be used");
@@ -135,7 +142,8 @@ HttpResponse HttpPostJson(const std::string& url, const std::map<std::string, st
     const bool is_connection = result.error() == httplib::Error::Connection;
     throw Error(ErrorCode::kIo, url,
                 is_connection ? "cannot be reached" : "broke off: " + httplib::to_string(result.error()) + " failed",
-                is_connection ? "check the host and the port, and that the server runs" : "try again; see the log of the server");
+                is_connection ? "check the host and the port, and that the server runs"
+                              : "try again; see the log of the server");
   }
   response.status = result->status;
   for (const auto& [name, value] : result->headers) response.headers.emplace(Lower(name), value);

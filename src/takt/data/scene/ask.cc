@@ -17,7 +17,8 @@ using Json = nlohmann::ordered_json;
 
 constexpr size_t kShownFaults = 30;
 
-constexpr std::string_view kRules = R"(You describe rooms for robot simulation as JSON. Answer with one JSON object and nothing else.
+constexpr std::string_view kRules =
+    R"(You describe rooms for robot simulation as JSON. Answer with one JSON object and nothing else.
 
 Units are metres, kilograms and degrees. z is up; x and y span the floor. An object's front is its +x side. The origin of an
 object is the centre of the BOTTOM of its box; size_m is its full extent [x, y, z]. Every position_m is in the frame of the
@@ -140,7 +141,8 @@ Attempt Judge(const ChatAnswer& answer, const AskOptions& options, const Scene* 
 }  // namespace
 
 Extract ExtractAnswer(std::string_view answer) {
-  if (const size_t thoughts = answer.rfind("</think>"); thoughts != std::string_view::npos) answer.remove_prefix(thoughts + 8);
+  if (const size_t thoughts = answer.rfind("</think>"); thoughts != std::string_view::npos)
+    answer.remove_prefix(thoughts + 8);
   // A fence stands at the start of a line; its first line may name a language.
   std::string_view longest;
   for (size_t open = answer.find("```"); open != std::string_view::npos;) {
@@ -163,7 +165,8 @@ Extract ExtractAnswer(std::string_view answer) {
     return extract;
   }
   const size_t end = answer.rfind('}');
-  extract.text = answer.substr(brace, end == std::string_view::npos || end < brace ? std::string_view::npos : end + 1 - brace);
+  extract.text =
+      answer.substr(brace, end == std::string_view::npos || end < brace ? std::string_view::npos : end + 1 - brace);
   // Which of the two it is must be seen in broken JSON too.
   extract.is_patch = extract.text.find("\"ops\"") != std::string::npos;
   return extract;
@@ -191,12 +194,15 @@ AskReport Ask(const AskOptions& options) {
       attempt.report.corrections = corrections;
       const bool in_place = !options.in.empty() && std::filesystem::exists(options.out) &&
                             std::filesystem::equivalent(options.in, options.out);
-      if (in_place) WriteEdited(before, attempt.report.scene, options.out);
-      else WriteScene(attempt.report.scene, options.out);
+      if (in_place)
+        WriteEdited(before, attempt.report.scene, options.out);
+      else
+        WriteScene(attempt.report.scene, options.out);
       return std::move(attempt.report);
     }
     if (corrections >= options.corrections) {
-      throw Error(attempt.cannot_be_repaired ? ErrorCode::kInfeasibleBudget : ErrorCode::kBadInput, options.endpoint.url,
+      throw Error(attempt.cannot_be_repaired ? ErrorCode::kInfeasibleBudget : ErrorCode::kBadInput,
+                  options.endpoint.url,
                   "the model's answer cannot be used, after " + std::to_string(corrections) +
                       " corrections: " + attempt.faults.substr(0, attempt.faults.find('\n')),
                   "say more exactly what should be there, allow more corrections, or take a larger model");

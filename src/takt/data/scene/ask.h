@@ -40,8 +40,8 @@ struct AskReport {
 // Errors: as Chat and LoadScene; bad_input (the answer still has faults); infeasible_budget (it cannot be repaired).
 AskReport Ask(const AskOptions& options);
 
-// The scene or patch in what a model says: the longest fenced block, or from the first brace or tag to the last; thoughts
-// in <think> tags do not count. Empty where there is none.
+// The scene or patch in what a model says: the longest fenced block, or from the first brace or tag to the last;
+// thoughts in <think> tags do not count. Empty where there is none.
 struct Extract {
   std::string text;
   Format format = Format::kJson;

@@ -19,7 +19,8 @@
 namespace takt::scene {
 namespace {
 
-constexpr char kRoom[] = R"({"schema": "1.0", "room": {"id": "room", "floor_m": [[0, 0], [4, 0], [4, 3], [0, 3]], "height_m": 3,
+constexpr char kRoom[] =
+    R"({"schema": "1.0", "room": {"id": "room", "floor_m": [[0, 0], [4, 0], [4, 3], [0, 3]], "height_m": 3,
   "children": [{"kind": "object", "id": "bench", "position_m": [2, 1.5, 0], "size_m": [0.8, 1.6, 0.75]}]}})";
 
 class AskTest : public testing::Test {
@@ -47,7 +48,8 @@ class AskTest : public testing::Test {
 };
 
 TEST_F(AskTest, WritesASceneThatTheModelDescribes) {
-  const AskReport report = AskFor({"Here it is:\n```json\n" + std::string(kRoom) + "\n```\nEnjoy!"}, {.words = "a bench", .out = folder_ / "a.xml"});
+  const AskReport report = AskFor({"Here it is:\n```json\n" + std::string(kRoom) + "\n```\nEnjoy!"},
+                                  {.words = "a bench", .out = folder_ / "a.xml"});
   EXPECT_FALSE(report.was_patch);
   EXPECT_EQ(report.requests, 1);
   EXPECT_NE(Find(LoadScene(folder_ / "a.xml"), "bench"), nullptr);
@@ -62,15 +64,16 @@ TEST_F(AskTest, SendsFaultsBack) {
   EXPECT_EQ(report.corrections, 2);
   ASSERT_EQ(asked_.size(), 3u);
   EXPECT_NE(asked_[1]["messages"][3]["content"].get<std::string>().find("holds no JSON object"), std::string::npos);
-  EXPECT_NE(asked_[2]["messages"][5]["content"].get<std::string>().find("size_m of object 'bench' is '0.8 1.6 -1'"), std::string::npos);
+  EXPECT_NE(asked_[2]["messages"][5]["content"].get<std::string>().find("size_m of object 'bench' is '0.8 1.6 -1'"),
+            std::string::npos);
   EXPECT_NE(Find(LoadScene(folder_ / "a.json"), "bench"), nullptr);
 }
 
 TEST_F(AskTest, GivesUpAndLeavesTheFile) {
   WriteFileAtomic(folder_ / "a.json", std::string_view(kRoom));
-  for (const std::string& bad : std::vector<std::string>{
-           "<html>502</html>", "{\"schema\": \"1.0\"", "{}", "[]", R"({"schema": "1.0", "room": "big"})", "```json\n```", "{\"ops\": []}",
-           std::string(5000, '{')}) {
+  for (const std::string& bad : std::vector<std::string>{"<html>502</html>", "{\"schema\": \"1.0\"", "{}", "[]",
+                                                         R"({"schema": "1.0", "room": "big"})", "```json\n```",
+                                                         "{\"ops\": []}", std::string(5000, '{')}) {
     asked_.clear();
     try {
       AskFor({bad}, {.words = "a bench", .out = folder_ / "a.json", .corrections = 1});

@@ -81,9 +81,14 @@ void WriteEdited(const Scene& before, const Scene& scene, const std::filesystem:
 
 EditReport Edit(const EditOptions& options) {
   const Scene before = LoadScene(options.file);
-  EditResult edit = Apply(before, ReadTextFile(options.patch, kMaxSceneBytes), FormatOf(options.patch), options.patch.string());
-  EditReport report{.diagnostics = std::move(edit.diagnostics), .touched = std::move(edit.touched), .moved = {}, .faults_left = {},
-                    .before = TreeDigest(before), .after = {}};
+  EditResult edit =
+      Apply(before, ReadTextFile(options.patch, kMaxSceneBytes), FormatOf(options.patch), options.patch.string());
+  EditReport report{.diagnostics = std::move(edit.diagnostics),
+                    .touched = std::move(edit.touched),
+                    .moved = {},
+                    .faults_left = {},
+                    .before = TreeDigest(before),
+                    .after = {}};
   if (HasErrors(report.diagnostics)) return report;
   if (options.resolve && !report.touched.empty()) {
     RepairOptions repair;

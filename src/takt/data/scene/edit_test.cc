@@ -80,7 +80,8 @@ TEST_F(EditTest, ResolveMovesOnlyWhatWasTouched) {
   const Scene before = LoadScene(file_);
   // Into the shelf.
   const EditReport report = EditBy(
-      "<patch><add parent=\"cell\"><object id=\"bin\" position_m=\"5.6 1.2 0\" size_m=\"0.4 0.3 0.2\"/></add></patch>", true);
+      "<patch><add parent=\"cell\"><object id=\"bin\" position_m=\"5.6 1.2 0\" size_m=\"0.4 0.3 0.2\"/></add></patch>",
+      true);
   ASSERT_FALSE(HasErrors(report.diagnostics));
   const Scene after = LoadScene(file_);
   ASSERT_NE(Find(after, "bin"), nullptr);
@@ -99,7 +100,8 @@ TEST_F(EditTest, MergeWritesWithoutConflictsOnly) {
     Edit({.file = folder_ / name, .patch = folder_ / "p.xml"});
     return folder_ / name;
   };
-  const auto a = side("a.xml", "<patch><set id=\"cup\" mass_kg=\"0.9\"/></patch>"), b = side("b.xml", "<patch><set id=\"cup\" friction=\"0.9\"/></patch>"),
+  const auto a = side("a.xml", "<patch><set id=\"cup\" mass_kg=\"0.9\"/></patch>"),
+             b = side("b.xml", "<patch><set id=\"cup\" friction=\"0.9\"/></patch>"),
              c = side("c.xml", "<patch><set id=\"cup\" mass_kg=\"0.7\"/></patch>");
   EXPECT_TRUE(MergeFiles({.base = file_, .ours = a, .theirs = b, .out = folder_ / "m.json"}).conflicts.empty());
   EXPECT_EQ(Find(LoadScene(folder_ / "m.json"), "cup")->friction, 0.9);

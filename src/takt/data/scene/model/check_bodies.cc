@@ -13,14 +13,14 @@
 namespace takt::scene {
 namespace {
 
-constexpr double kTouch_m = 1e-3;        // a part, or a surface, may stand out of its box by so much
-constexpr double kLoose = 0.05;          // of an extent, by which parts may fall short of their box
-constexpr double kSameExtent = 0.02;     // relative, for "these are the same three numbers"
+constexpr double kTouch_m = 1e-3;     // a part, or a surface, may stand out of its box by so much
+constexpr double kLoose = 0.05;       // of an extent, by which parts may fall short of their box
+constexpr double kSameExtent = 0.02;  // relative, for "these are the same three numbers"
 constexpr double kLargestObject_m = 100;
-constexpr double kUnitFactor = 20;       // beyond the usual sizes of a sort; less than cm for m would give
+constexpr double kUnitFactor = 20;  // beyond the usual sizes of a sort; less than cm for m would give
 
-// How large things of a sort usually are (the longest extent), and how tall beside their footprint. Wide bounds: what lies
-// outside is said to look wrong, never to be wrong.
+// How large things of a sort usually are (the longest extent), and how tall beside their footprint. Wide bounds: what
+// lies outside is said to look wrong, never to be wrong.
 struct Usual {
   std::string_view category;
   double min_m, max_m;
@@ -28,13 +28,17 @@ struct Usual {
 };
 constexpr double kAny = 1e9;
 constexpr Usual kUsual[] = {
-    {"bed", 1, 3, 0, 0.8},         {"bench", 0.4, 10, 0, 1.4},   {"bin", 0.05, 2, 0, kAny},
-    {"bottle", 0.05, 0.6, 1.1, kAny}, {"box", 0.02, 3, 0, kAny}, {"cabinet", 0.2, 5, 0, kAny},
-    {"chair", 0.3, 1.8, 0, kAny},  {"conveyor", 0.3, 60, 0, 1},  {"crate", 0.1, 3, 0, kAny},
-    {"cube", 0.005, 0.5, 0, kAny}, {"cup", 0.03, 0.3, 0, kAny},  {"desk", 0.5, 5, 0, 1.4},
-    {"keyboard", 0.15, 0.7, 0, 0.5}, {"mug", 0.03, 0.3, 0, kAny}, {"pallet", 0.3, 2.5, 0, 0.6},
-    {"plate", 0.05, 0.6, 0, 0.5},  {"sofa", 0.8, 5, 0, 0.95},    {"table", 0.3, 6, 0, 1.6},
-    {"tray", 0.1, 1.5, 0, 0.6},    {"wardrobe", 0.5, 4, 1.2, kAny}, {"workbench", 0.5, 10, 0, 1.4},
+    {"bed", 1, 3, 0, 0.8},           {"bench", 0.4, 10, 0, 1.4},
+    {"bin", 0.05, 2, 0, kAny},       {"bottle", 0.05, 0.6, 1.1, kAny},
+    {"box", 0.02, 3, 0, kAny},       {"cabinet", 0.2, 5, 0, kAny},
+    {"chair", 0.3, 1.8, 0, kAny},    {"conveyor", 0.3, 60, 0, 1},
+    {"crate", 0.1, 3, 0, kAny},      {"cube", 0.005, 0.5, 0, kAny},
+    {"cup", 0.03, 0.3, 0, kAny},     {"desk", 0.5, 5, 0, 1.4},
+    {"keyboard", 0.15, 0.7, 0, 0.5}, {"mug", 0.03, 0.3, 0, kAny},
+    {"pallet", 0.3, 2.5, 0, 0.6},    {"plate", 0.05, 0.6, 0, 0.5},
+    {"sofa", 0.8, 5, 0, 0.95},       {"table", 0.3, 6, 0, 1.6},
+    {"tray", 0.1, 1.5, 0, 0.6},      {"wardrobe", 0.5, 4, 1.2, kAny},
+    {"workbench", 0.5, 10, 0, 1.4},
 };
 
 std::string Text(const Vec3& v) { return FormatNumbers({v.data(), 3}); }
@@ -45,19 +49,24 @@ Vec3 HalfExtents(const Part& part) {
   const double radius_m = part.size_m.x() / 2, length_m = part.size_m.z();
   const Vec3 up = axes.col(2);
   switch (part.shape) {
-    case ShapeKind::kSphere: return Vec3::Constant(radius_m);
-    case ShapeKind::kCapsule: return up * std::max(length_m / 2 - radius_m, 0.0) + Vec3::Constant(radius_m);
+    case ShapeKind::kSphere:
+      return Vec3::Constant(radius_m);
+    case ShapeKind::kCapsule:
+      return up * std::max(length_m / 2 - radius_m, 0.0) + Vec3::Constant(radius_m);
     case ShapeKind::kCylinder: {
       const Vec3 across = (Vec3::Ones() - up.cwiseProduct(up)).cwiseMax(0).cwiseSqrt();
       return up * (length_m / 2) + across * radius_m;
     }
-    default: return axes * (part.size_m / 2);
+    default:
+      return axes * (part.size_m / 2);
   }
 }
 
 // Whether the three extents are the same numbers in another order, and in another order only.
 bool IsPermuted(const Vec3& a, const Vec3& b) {
-  const auto same = [](double x, double y) { return std::abs(x - y) <= kSameExtent * std::max(std::abs(x), std::abs(y)); };
+  const auto same = [](double x, double y) {
+    return std::abs(x - y) <= kSameExtent * std::max(std::abs(x), std::abs(y));
+  };
   if (same(a.x(), b.x()) && same(a.y(), b.y()) && same(a.z(), b.z())) return false;
   std::array<double, 3> x = {a.x(), a.y(), a.z()}, y = {b.x(), b.y(), b.z()};
   std::sort(x.begin(), x.end());
@@ -97,8 +106,8 @@ bool CheckParts(const Node& node, const Places& places, Sink* sink) {
                               ((box_high - high).array() / node.size_m.array()).maxCoeff());
   if (gap <= kLoose) return false;
   sink->Add(Code::kPartsDisagree, places.Of(&node, "size_m"),
-            "the parts of '" + node.id + "' reach from " + Text(low) + " to " + Text(high) + " m and do not fill its box of " +
-                Text(node.size_m),
+            "the parts of '" + node.id + "' reach from " + Text(low) + " to " + Text(high) +
+                " m and do not fill its box of " + Text(node.size_m),
             "make size_m the extents of the parts, with the lowest at z = 0");
   return true;
 }
@@ -136,8 +145,10 @@ bool CheckSurface(const Node& object, const Node& surface, const Places& places,
 }
 
 // Sizes that only another unit or another order of axes would explain.
-void CheckUsual(const Node& node, double room_m, double room_height_m, bool is_swapped, const Places& places, Sink* sink) {
-  const auto usual = std::find_if(std::begin(kUsual), std::end(kUsual), [&](const Usual& u) { return u.category == node.category; });
+void CheckUsual(const Node& node, double room_m, double room_height_m, bool is_swapped, const Places& places,
+                Sink* sink) {
+  const auto usual =
+      std::find_if(std::begin(kUsual), std::end(kUsual), [&](const Usual& u) { return u.category == node.category; });
   const bool is_usual = usual != std::end(kUsual);
   const double longest_m = node.size_m.maxCoeff();
   const bool is_vast = longest_m > kLargestObject_m || (room_m > 0 && longest_m > 10 * room_m) ||
@@ -158,7 +169,8 @@ void CheckUsual(const Node& node, double room_m, double room_height_m, bool is_s
     return;
   }
   if (is_swapped || !node.upright) return;
-  const double wide_m = std::max(node.size_m.x(), node.size_m.y()), narrow_m = std::min(node.size_m.x(), node.size_m.y());
+  const double wide_m = std::max(node.size_m.x(), node.size_m.y()),
+               narrow_m = std::min(node.size_m.x(), node.size_m.y());
   const bool is_tall = is_usual && node.size_m.z() > usual->max_tall * wide_m;
   const bool is_flat = is_usual && node.size_m.z() < usual->min_tall * narrow_m;
   const bool is_through_ceiling = room_height_m > 0 && node.size_m.z() > room_height_m && wide_m <= room_height_m;

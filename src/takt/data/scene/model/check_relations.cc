@@ -43,9 +43,11 @@ Fault FaultOf(const Relation& relation, const Index& index, size_t walls) {
   };
   const auto subject = index.find(relation.subject);
   if (subject == index.end()) {
-    return {Code::kUnknownTarget, "subject", "no node has the id '" + relation.subject + "'", "the relation means nothing and is dropped"};
+    return {Code::kUnknownTarget, "subject", "no node has the id '" + relation.subject + "'",
+            "the relation means nothing and is dropped"};
   }
-  if (subject->second.node->kind != NodeKind::kObject) return bad("subject", "'" + relation.subject + "' is no object", "only objects stand in relations");
+  if (subject->second.node->kind != NodeKind::kObject)
+    return bad("subject", "'" + relation.subject + "' is no object", "only objects stand in relations");
   if (relation.max_m > 0 && relation.min_m > relation.max_m) return bad("min_m", "min_m is larger than max_m", "");
   const bool is_wall = relation.target == "wall" || relation.target.starts_with("wall:");
   if (is_wall) {
@@ -68,15 +70,17 @@ Fault FaultOf(const Relation& relation, const Index& index, size_t walls) {
     return {Code::kUnknownTarget, "target", "no node has the id '" + relation.target + "'",
             "the relation means nothing and is dropped"};
   }
-  if (target->first == subject->first) return bad("target", "'" + relation.subject + "' relates to itself", "name another node");
+  if (target->first == subject->first)
+    return bad("target", "'" + relation.subject + "' relates to itself", "name another node");
   if (relation.kind == RelationKind::kReachableBy && target->second.node->robot.empty()) {
-    return bad("target", "'" + relation.target + "' is no robot", "give it robot=\"arm5\" and reach_m, or name another node");
+    return bad("target", "'" + relation.target + "' is no robot",
+               "give it robot=\"arm5\" and reach_m, or name another node");
   }
   return {};
 }
 
-// The ids along one cycle of "stands on or in", or nothing. Each subject is looked at once: an object on two others that
-// are fine is fine.
+// The ids along one cycle of "stands on or in", or nothing. Each subject is looked at once: an object on two others
+// that are fine is fine.
 class Supports {
  public:
   // Adds the edge unless it would close a cycle; then says which.
@@ -135,7 +139,8 @@ std::vector<bool> UsableRelations(const Scene& scene, const Places& places, Sink
   for (const Relation& relation : scene.relations) {
     Fault fault = FaultOf(relation, index, scene.room.floor_m.size());
     const bool is_support = relation.kind == RelationKind::kOn || relation.kind == RelationKind::kIn;
-    if (fault.message.empty() && !seen.emplace(relation.kind, relation.subject, relation.target, relation.side).second) {
+    if (fault.message.empty() &&
+        !seen.emplace(relation.kind, relation.subject, relation.target, relation.side).second) {
       fault = {Code::kBadRelation, "", "the relation stands twice", "drop one"};
     }
     if (fault.message.empty() && is_support && ++support_count <= kMaxSupports) {
@@ -144,7 +149,8 @@ std::vector<bool> UsableRelations(const Scene& scene, const Places& places, Sink
       if (!cycle.empty()) {
         std::string ids;
         for (const std::string_view id : cycle) ids += "'" + std::string(id) + "' under ";
-        fault = {Code::kCyclicRelation, "", "these stand on each other: " + ids + "'" + std::string(cycle.front()) + "'",
+        fault = {Code::kCyclicRelation, "",
+                 "these stand on each other: " + ids + "'" + std::string(cycle.front()) + "'",
                  "something must stand on the floor"};
       }
     }

@@ -27,10 +27,11 @@ bool IsBetween(const Vec2& a, const Vec2& b, const Vec2& p) {
 // Whether two closed segments have a point in common.
 bool Meet(const Vec2& a, const Vec2& b, const Vec2& c, const Vec2& d) {
   const double c_turn = Turn(a, b, c), d_turn = Turn(a, b, d), a_turn = Turn(c, d, a), b_turn = Turn(c, d, b);
-  if (((c_turn > 0 && d_turn < 0) || (c_turn < 0 && d_turn > 0)) && ((a_turn > 0 && b_turn < 0) || (a_turn < 0 && b_turn > 0)))
+  if (((c_turn > 0 && d_turn < 0) || (c_turn < 0 && d_turn > 0)) &&
+      ((a_turn > 0 && b_turn < 0) || (a_turn < 0 && b_turn > 0)))
     return true;
-  return (c_turn == 0 && IsBetween(a, b, c)) || (d_turn == 0 && IsBetween(a, b, d)) || (a_turn == 0 && IsBetween(c, d, a)) ||
-         (b_turn == 0 && IsBetween(c, d, b));
+  return (c_turn == 0 && IsBetween(a, b, c)) || (d_turn == 0 && IsBetween(a, b, d)) ||
+         (a_turn == 0 && IsBetween(c, d, a)) || (b_turn == 0 && IsBetween(c, d, b));
 }
 
 // The corner before wall i is i, the one behind it the next; empty when the outline never meets itself.
@@ -67,7 +68,9 @@ void CheckOpenings(const Node& room, const Places& places, Sink* sink) {
     const auto wall = static_cast<size_t>(opening.wall_idx);
     const double length_m = (room.floor_m[(wall + 1) % walls] - room.floor_m[wall]).norm();
     if (opening.offset_m + opening.width_m > length_m + kRounding_m) {
-      fail("offset_m", "ends " + FormatNumber(opening.offset_m + opening.width_m) + " m along a wall of " + FormatNumber(length_m) + " m",
+      fail("offset_m",
+           "ends " + FormatNumber(opening.offset_m + opening.width_m) + " m along a wall of " + FormatNumber(length_m) +
+               " m",
            "offset_m + width_m is at most the length of the wall");
     } else if (room.height_m > 0 && opening.sill_m + opening.height_m > room.height_m + kRounding_m) {
       fail("height_m", "is higher than the room", "sill_m + height_m is at most height_m of the room");
@@ -77,7 +80,8 @@ void CheckOpenings(const Node& room, const Places& places, Sink* sink) {
       const auto overlap = [](double a, double a_size, double b, double b_size) {
         return std::min(a + a_size, b + b_size) - std::max(a, b) > kRounding_m;
       };
-      if (other.wall_idx == opening.wall_idx && overlap(other.offset_m, other.width_m, opening.offset_m, opening.width_m) &&
+      if (other.wall_idx == opening.wall_idx &&
+          overlap(other.offset_m, other.width_m, opening.offset_m, opening.width_m) &&
           overlap(other.sill_m, other.height_m, opening.sill_m, opening.height_m)) {
         fail("offset_m", "overlaps opening '" + other.id + "'", "move one of them along the wall");
         break;

@@ -8,8 +8,8 @@
 
 namespace takt::scene {
 
-// What can be wrong with a scene. Each has a section in docs/errors/scene.md with a wrong and a right example, which the
-// tests run.
+// What can be wrong with a scene. Each has a section in docs/errors/scene.md with a wrong and a right example, which
+// the tests run.
 enum class Code {
   kSyntax,
   kTooLarge,

@@ -16,7 +16,8 @@
 namespace takt::scene {
 namespace {
 
-constexpr std::string_view kRoom = "<scene schema=\"1.0\"><room id=\"room\" floor_m=\"0 0 5 0 5 4 0 4\" height_m=\"3\">";
+constexpr std::string_view kRoom =
+    "<scene schema=\"1.0\"><room id=\"room\" floor_m=\"0 0 5 0 5 4 0 4\" height_m=\"3\">";
 
 struct Page {
   std::string code;
@@ -66,7 +67,10 @@ std::vector<Diagnostic> Faults(const std::string& example, bool is_json) {
   if (!example.starts_with("<patch")) {
     return ParseScene(WithBytes(Whole(example)), is_json ? Format::kJson : Format::kXml, "example").diagnostics;
   }
-  const Scene scene = ParseScene(Whole("<object id=\"cup\" size_m=\"0.1 0.1 0.1\"/><object id=\"tray\" size_m=\"0.3 0.2 0.02\"/>"), Format::kXml, "room").scene;
+  const Scene scene =
+      ParseScene(Whole("<object id=\"cup\" size_m=\"0.1 0.1 0.1\"/><object id=\"tray\" size_m=\"0.3 0.2 0.02\"/>"),
+                 Format::kXml, "room")
+          .scene;
   const size_t second = example.find("<patch", 1);
   const EditResult ours = Apply(scene, example.substr(0, second), Format::kXml, "ours");
   if (second == std::string::npos || HasErrors(ours.diagnostics)) return ours.diagnostics;

@@ -39,10 +39,13 @@ const Node* ParentOf(const Node& node, std::string_view id) {
 std::vector<bool> LongestIncreasing(const std::vector<size_t>& values) {
   std::vector<size_t> tails, before(values.size(), values.size());
   for (size_t i = 0; i < values.size(); ++i) {
-    const auto tail = std::lower_bound(tails.begin(), tails.end(), i, [&](size_t a, size_t) { return values[a] < values[i]; });
+    const auto tail =
+        std::lower_bound(tails.begin(), tails.end(), i, [&](size_t a, size_t) { return values[a] < values[i]; });
     if (tail != tails.begin()) before[i] = *(tail - 1);
-    if (tail == tails.end()) tails.push_back(i);
-    else *tail = i;
+    if (tail == tails.end())
+      tails.push_back(i);
+    else
+      *tail = i;
   }
   std::vector<bool> is_in(values.size());
   for (size_t i = tails.empty() ? values.size() : tails.back(); i < values.size(); i = before[i]) is_in[i] = true;
@@ -114,7 +117,8 @@ class Differ {
         unset += (unset.empty() ? "" : " ") + attribute.key;
       }
     }
-    if (from_turns && !to_turns) move.attributes.push_back({.key = "yaw_deg", .text = "0", .form = ValueForm::kNumbers});
+    if (from_turns && !to_turns)
+      move.attributes.push_back({.key = "yaw_deg", .text = "0", .form = ValueForm::kNumbers});
     for (const JsonList& list : kLists) {
       if (list.one || list.element.empty()) continue;
       std::vector<Element> old_items, items;
@@ -171,7 +175,8 @@ class Differ {
         const bool is_new = Find(std::as_const(work_), child.id) == nullptr;
         Element op{.name = is_new ? "add" : "move"};
         if (!is_new) op.attributes.push_back(TextAttribute("id", child.id));
-        if (is_new || ParentOf(work_.room, child.id)->id != node.id) op.attributes.push_back(TextAttribute("parent", node.id));
+        if (is_new || ParentOf(work_.room, child.id)->id != node.id)
+          op.attributes.push_back(TextAttribute("parent", node.id));
         if (left_to_stay > 0 || !is_new) op.attributes.push_back(TextAttribute("after", before));
         if (is_new) op.children.push_back(AllNew(child) ? ElementFrom(child) : ElementFrom(child, Depth::kAlone));
         Do(std::move(op));
@@ -190,8 +195,10 @@ class Differ {
     std::vector<std::string> gone;
     const std::function<void(const Node&)> collect = [&](const Node& node) {
       for (const Node& child : node.children) {
-        if (in_b_.contains(child.id)) collect(child);
-        else gone.push_back(child.id);
+        if (in_b_.contains(child.id))
+          collect(child);
+        else
+          gone.push_back(child.id);
       }
     };
     collect(work_.room);
@@ -241,7 +248,8 @@ class Differ {
     for (size_t j = 0; j < now.size(); ++j) {
       if (is_there[j]) continue;
       Element op{.name = "add"};
-      if (j < list->size()) op.attributes.push_back({.key = "at", .text = std::to_string(j), .form = ValueForm::kNumbers});
+      if (j < list->size())
+        op.attributes.push_back({.key = "at", .text = std::to_string(j), .form = ValueForm::kNumbers});
       op.children.push_back(now[j]);
       Do(std::move(op));
     }

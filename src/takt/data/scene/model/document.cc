@@ -11,7 +11,8 @@ namespace {
 constexpr size_t kMaxExtraBytes = 65536;
 constexpr int kMaxExtraDepth = 32;
 
-// Length of the UTF-8 sequence at the front of `text`, or 0 where there is none (RFC 3629: shortest form, no surrogates).
+// Length of the UTF-8 sequence at the front of `text`, or 0 where there is none (RFC 3629: shortest form, no
+// surrogates).
 size_t Utf8Length(std::string_view text) {
   const auto at = [&](size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0u; };
   const auto continues = [&](size_t i, unsigned low = 0x80, unsigned high = 0xBF) {
@@ -69,7 +70,8 @@ bool IsUtf8(std::string_view text, size_t* bad_offset) {
 }
 
 const Attribute* Element::Find(std::string_view key) const {
-  const auto found = std::find_if(attributes.begin(), attributes.end(), [&](const Attribute& a) { return a.key == key; });
+  const auto found =
+      std::find_if(attributes.begin(), attributes.end(), [&](const Attribute& a) { return a.key == key; });
   return found == attributes.end() ? nullptr : &*found;
 }
 
@@ -90,8 +92,13 @@ void Sink::Add(Code code, size_t offset, std::string message, std::string hint) 
   Diagnostic diagnostic{RowOf(code).severity, std::string(RowOf(code).name), file_, 0, 0, std::move(message),
                         std::move(hint)};
   if (found_.size() == kMaxDiagnostics) {
-    diagnostic = {Severity::kError, std::string(RowOf(Code::kTooLarge).name), file_, 0, 0,
-                  "has more than " + std::to_string(kMaxDiagnostics) + " faults; the others are not shown", ""};
+    diagnostic = {Severity::kError,
+                  std::string(RowOf(Code::kTooLarge).name),
+                  file_,
+                  0,
+                  0,
+                  "has more than " + std::to_string(kMaxDiagnostics) + " faults; the others are not shown",
+                  ""};
     offset = kNowhere;
   }
   if (offset != kNowhere) {

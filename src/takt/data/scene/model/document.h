@@ -13,8 +13,8 @@
 
 namespace takt::scene {
 
-// What XML and JSON have in common: elements with attributes and elements inside them. The two spellings are read to and
-// written from this; everything that knows what a scene is (fields.h) stands above it.
+// What XML and JSON have in common: elements with attributes and elements inside them. The two spellings are read to
+// and written from this; everything that knows what a scene is (fields.h) stands above it.
 //
 //   XML   <object id="cup" size_m="0.08 0.08 0.1"> <part shape="box"/> </object>
 //   JSON  {"kind": "object", "id": "cup", "size_m": [0.08, 0.08, 0.1], "parts": [{"shape": "box"}]}
@@ -34,7 +34,7 @@ struct Attribute {
   std::string key;
   std::string text = {};
   ValueForm form = ValueForm::kText;
-  int columns = 0;      // when written as JSON: 0 a number, 1 a list, 2 a list of pairs
+  int columns = 0;        // when written as JSON: 0 a number, 1 a list, 2 a list of pairs
   std::string json = {};  // as Node::extra keeps it, where that is not `text`; written to JSON as it stands
   size_t offset = static_cast<size_t>(-1);  // of the key in the text, in bytes; the largest number: from no text
 
@@ -46,8 +46,8 @@ struct Element {
   std::vector<Attribute> attributes = {};
   std::vector<Element> children = {};
   size_t offset = static_cast<size_t>(-1);  // of its name (XML) or of its brace (JSON) in the text
-  size_t begin = 0, end = 0;    // the bytes that it takes in the text; empty where it came from none
-  size_t open_end = 0;          // XML: behind its start tag
+  size_t begin = 0, end = 0;                // the bytes that it takes in the text; empty where it came from none
+  size_t open_end = 0;                      // XML: behind its start tag
 
   const Attribute* Find(std::string_view key) const;
   // The same tree; places do not count.
@@ -61,14 +61,19 @@ struct JsonList {
   std::string_view key;
   std::string_view element;  // what its items are; empty: the item's member `named_by` says it
   std::string_view named_by;
-  bool one;                  // a single object instead of a list
+  bool one;  // a single object instead of a list
 };
 inline constexpr JsonList kLists[] = {
-    {"materials", "material", "", false}, {"room", "room", "", true},
-    {"openings", "opening", "", false},   {"parts", "part", "", false},
-    {"clearances", "clearance", "", false}, {"children", "", "kind", false},
-    {"relations", "relation", "", false}, {"ops", "", "op", false},
-    {"node", "", "kind", true},           {"relation", "relation", "", true},
+    {"materials", "material", "", false},
+    {"room", "room", "", true},
+    {"openings", "opening", "", false},
+    {"parts", "part", "", false},
+    {"clearances", "clearance", "", false},
+    {"children", "", "kind", false},
+    {"relations", "relation", "", false},
+    {"ops", "", "op", false},
+    {"node", "", "kind", true},
+    {"relation", "relation", "", true},
     {"material", "material", "", true},
 };
 
@@ -93,8 +98,8 @@ class Sink {
   std::vector<std::pair<size_t, Diagnostic>> found_;
 };
 
-// Read the root element. Text that breaks off gives what came before. The root must be `root`, or the answer is an empty
-// element of that name and a diagnostic.
+// Read the root element. Text that breaks off gives what came before. The root must be `root`, or the answer is an
+// empty element of that name and a diagnostic.
 Element ReadDocument(std::string_view text, Format format, std::string_view root, Sink* sink);
 Element ReadXmlDocument(std::string_view text, std::string_view root, Sink* sink);
 Element ReadJsonDocument(std::string_view text, std::string_view root, Sink* sink);

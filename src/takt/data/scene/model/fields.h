@@ -11,19 +11,20 @@
 
 namespace takt::scene {
 
-// The one list of what a scene holds. Readers, writers, both schemas and the table of docs/formats/scene.md are visitors
-// of it, so no two of them can disagree. The order here is the canonical order in a file.
+// The one list of what a scene holds. Readers, writers, both schemas and the table of docs/formats/scene.md are
+// visitors of it, so no two of them can disagree. The order here is the canonical order in a file.
 //
 // A visitor has, for a key and the value that it stands for:
 //   Text, Number, Integer, Numbers (fixed count), Polygon, Flag, Choice, Placement (position_m with yaw_deg or
-//   rotation_wxyz), List (elements of one sort), Child (the room), Nodes (children of the kinds that may stand here), Extra.
+//   rotation_wxyz), List (elements of one sort), Child (the room), Nodes (children of the kinds that may stand here),
+//   Extra.
 
 enum class Bounds { kAny, kNotNegative, kPositive, kFraction };  // kFraction: 0 to 1
 
 struct Key {
   std::string_view name;
-  std::string_view meaning;     // for the schemas and the reference
-  bool is_required = false;     // written always, missed where it is absent
+  std::string_view meaning;  // for the schemas and the reference
+  bool is_required = false;  // written always, missed where it is absent
   Bounds range = Bounds::kAny;
 };
 
@@ -44,10 +45,13 @@ inline constexpr Word<Side> kSides[] = {{Side::kFront, "front"},
                                         {Side::kRight, "right"},
                                         {Side::kTop, "top"}};
 inline constexpr Word<OpeningKind> kOpeningKinds[] = {{OpeningKind::kDoor, "door"}, {OpeningKind::kWindow, "window"}};
-inline constexpr Word<RelationKind> kRelationKinds[] = {
-    {RelationKind::kOn, "on"},           {RelationKind::kIn, "in"},           {RelationKind::kAgainst, "against"},
-    {RelationKind::kNear, "near"},       {RelationKind::kFacing, "facing"},   {RelationKind::kAligned, "aligned"},
-    {RelationKind::kReachableBy, "reachable_by"}};
+inline constexpr Word<RelationKind> kRelationKinds[] = {{RelationKind::kOn, "on"},
+                                                        {RelationKind::kIn, "in"},
+                                                        {RelationKind::kAgainst, "against"},
+                                                        {RelationKind::kNear, "near"},
+                                                        {RelationKind::kFacing, "facing"},
+                                                        {RelationKind::kAligned, "aligned"},
+                                                        {RelationKind::kReachableBy, "reachable_by"}};
 inline constexpr Word<NodeKind> kNodeKinds[] = {{NodeKind::kRoom, "room"},
                                                 {NodeKind::kRegion, "region"},
                                                 {NodeKind::kObject, "object"},
@@ -78,7 +82,8 @@ concept Like = std::same_as<std::remove_const_t<T>, Struct>;
 template <class V, Like<Material> T>
 void Fields(V& v, T& material) {
   v.Text({"id", "name by which bodies call it", true}, material.id);
-  v.Numbers({"rgba", "red, green, blue, opacity, each 0 to 1", false, Bounds::kFraction}, material.rgba, Material().rgba);
+  v.Numbers({"rgba", "red, green, blue, opacity, each 0 to 1", false, Bounds::kFraction}, material.rgba,
+            Material().rgba);
   v.Extra(material.extra);
 }
 
@@ -133,8 +138,8 @@ void Fields(V& v, T& relation) {
   v.Extra(relation.extra);
 }
 
-// The attributes of a node of its kind, and the elements in it that are no nodes. Its id comes first and is the reader's
-// business: a node without one gets one.
+// The attributes of a node of its kind, and the elements in it that are no nodes. Its id comes first and is the
+// reader's business: a node without one gets one.
 template <class V, Like<Node> T>
 void Fields(V& v, T& node) {
   const Node d;

@@ -15,9 +15,9 @@ namespace {
 struct Value {
   enum class Type { kNull, kFlag, kNumber, kString, kArray, kObject } type = Type::kNull;
   size_t begin = 0, end = 0;
-  std::string string = {};         // kString
-  std::vector<Value> items = {};   // of an array, or the members of an object
-  std::string key = {};            // of a member
+  std::string string = {};        // kString
+  std::vector<Value> items = {};  // of an array, or the members of an object
+  std::string key = {};           // of a member
   size_t key_offset = 0;
 };
 
@@ -47,7 +47,8 @@ class Handler : public nlohmann::json_sax<nlohmann::json> {
     return true;
   }
   bool parse_error(size_t position, const std::string&, const nlohmann::json::exception& error) override {
-    std::string message = error.what();  // "[json.exception...] parse error at line 3, column 5: syntax error while ..."
+    std::string message =
+        error.what();  // "[json.exception...] parse error at line 3, column 5: syntax error while ..."
     const size_t reason = message.find(": ");
     if (reason != std::string::npos) message.erase(0, reason + 2);
     sink_->Add(Code::kSyntax, position > 0 ? position - 1 : 0, "is not JSON from here on: " + message,
@@ -155,8 +156,9 @@ class JsonReader {
     for (const Value& member : object.items) {
       if (stopped_) break;
       const bool is_list = member.type == Value::Type::kArray, is_object = member.type == Value::Type::kObject;
-      const auto list = std::find_if(std::begin(kLists), std::end(kLists),
-                                     [&](const JsonList& l) { return l.key == member.key && (l.one ? is_object : is_list); });
+      const auto list = std::find_if(std::begin(kLists), std::end(kLists), [&](const JsonList& l) {
+        return l.key == member.key && (l.one ? is_object : is_list);
+      });
       if (list == std::end(kLists)) {
         element.attributes.push_back(ReadAttribute(member));
       } else if (list->one) {
@@ -183,8 +185,8 @@ class JsonReader {
       if (kind != value.items.end() && kind->type == Value::Type::kString) name = kind->string;
       if (kind == value.items.end() || name.empty()) {
         name = list.named_by == "kind" ? "object" : "";
-        sink_->Add(Code::kMissingKey, value.begin, "an item of '" + std::string(list.key) + "' does not say its '" +
-                                                       std::string(list.named_by) + "'",
+        sink_->Add(Code::kMissingKey, value.begin,
+                   "an item of '" + std::string(list.key) + "' does not say its '" + std::string(list.named_by) + "'",
                    list.named_by == "kind" ? "add \"kind\": \"object\" (or \"region\", \"surface\")"
                                            : "add \"op\": \"set\" (or \"add\", \"move\", \"remove\", \"replace\")");
       }
@@ -202,7 +204,8 @@ class JsonReader {
     switch (value.type) {
       case Value::Type::kString:
         attribute.text = value.string;
-        if (std::string extra = ExtraFromJsonString(value.string); extra != value.string) attribute.json = std::move(extra);
+        if (std::string extra = ExtraFromJsonString(value.string); extra != value.string)
+          attribute.json = std::move(extra);
         return attribute;
       case Value::Type::kFlag:
         attribute.form = ValueForm::kFlag;
@@ -240,8 +243,10 @@ class JsonReader {
       const char c = raw[i];
       if (!in_string && std::string_view(" \t\r\n").find(c) != std::string_view::npos) continue;
       compact += c;
-      if (in_string && c == '\\' && i + 1 < raw.size()) compact += raw[++i];
-      else if (c == '"') in_string = !in_string;
+      if (in_string && c == '\\' && i + 1 < raw.size())
+        compact += raw[++i];
+      else if (c == '"')
+        in_string = !in_string;
     }
     return compact;
   }

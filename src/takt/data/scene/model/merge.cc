@@ -62,8 +62,8 @@ std::optional<std::vector<std::string>> MergeOrder(const std::vector<std::string
     std::copy_if(in_wanted[side].begin(), in_wanted[side].end(), std::back_inserter(shared[side]), is_shared);
   }
   const auto order = Changed(shared[kBase], shared[kOurs], shared[kTheirs]);
-  // Runs of additions, by the shared node that they stand behind ("" is none) and in an order that is the same whichever
-  // side is ours.
+  // Runs of additions, by the shared node that they stand behind ("" is none) and in an order that is the same
+  // whichever side is ours.
   std::map<std::string, std::vector<std::vector<std::string>>> runs;
   for (const int side : {kOurs, kTheirs, kBase}) {
     std::string anchor;
@@ -114,13 +114,15 @@ class Merger {
   MergeResult Run() {
     MergeNodes();
     BreakCycles();
-    const std::string& room = trees_[kBase].contains(scenes_[kOurs]->room.id) ? scenes_[kOurs]->room.id : scenes_[kBase]->room.id;
+    const std::string& room =
+        trees_[kBase].contains(scenes_[kOurs]->room.id) ? scenes_[kOurs]->room.id : scenes_[kBase]->room.id;
     MergeResult result;
     result.scene = MergeScene();
     result.scene.room = Build(merged_.contains(room) ? room : scenes_[kBase]->room.id);
     result.scene.materials = MergeList(&Scene::materials, [](const Material& m) { return "material '" + m.id + "'"; });
     result.scene.relations = MergeList(&Scene::relations, [](const Relation& r) {
-      return "relation " + std::string(WordOf(kRelationKinds, r.kind)) + " of '" + r.subject + "' to '" + r.target + "'";
+      return "relation " + std::string(WordOf(kRelationKinds, r.kind)) + " of '" + r.subject + "' to '" + r.target +
+             "'";
     });
     DropDangling(&result.scene);
     result.conflicts = sink_.Take();
@@ -151,13 +153,16 @@ class Merger {
         }
         merged_[id] = *(ours != nullptr ? ours : theirs);
       } else if (ours != nullptr && theirs != nullptr) {
-        merged_[id] = {MergeElement(base->own, ours->own, theirs->own, "'" + id + "'"), MergeParent(id, *base, *ours, *theirs), {}};
+        merged_[id] = {MergeElement(base->own, ours->own, theirs->own, "'" + id + "'"),
+                       MergeParent(id, *base, *ours, *theirs),
+                       {}};
       } else if (ours != nullptr || theirs != nullptr) {
         const Entry& left = ours != nullptr ? *ours : *theirs;
         if (left.own == base->own && left.parent == base->parent) continue;
         merged_[id] = left;
         kept_for_change.push_back(id);
-        Conflict("'" + id + "' is removed on one side and changed on the other", "it is kept; remove it again if it should go");
+        Conflict("'" + id + "' is removed on one side and changed on the other",
+                 "it is kept; remove it again if it should go");
       }
     }
     // What something stands in cannot go.
@@ -196,8 +201,10 @@ class Merger {
   Element MergeElement(const Element& base, const Element& ours, const Element& theirs, const std::string& what) {
     const Element* sides[kSides3] = {&base, &ours, &theirs};
     Element merged{.name = base.name};
-    if (const auto name = Changed(base.name, ours.name, theirs.name)) merged.name = *name;
-    else Conflict("both sides change the kind of " + what, "it is as it was");
+    if (const auto name = Changed(base.name, ours.name, theirs.name))
+      merged.name = *name;
+    else
+      Conflict("both sides change the kind of " + what, "it is as it was");
     const auto group_of = [](const std::string& key) {
       return key == "position_m" || key == "yaw_deg" || key == "rotation_wxyz" ? std::string("pose") : key;
     };
@@ -246,7 +253,8 @@ class Merger {
       while (!at.empty() && path.insert(at).second) at = merged_[at].parent;
       if (at.empty()) continue;
       const std::string start = at;
-      Conflict("'" + start + "' and '" + merged_[start].parent + "' are each moved into the other", "both stay where they were");
+      Conflict("'" + start + "' and '" + merged_[start].parent + "' are each moved into the other",
+               "both stay where they were");
       do {
         Entry& on_cycle = merged_[at];
         at = on_cycle.parent;
@@ -276,7 +284,9 @@ class Merger {
       if (const Entry* at = At(side, id)) orders[side] = at->children;
     }
     // A parent that one side does not have has no order there.
-    const Entry* only = At(kOurs, id) == nullptr ? At(kTheirs, id) : At(kTheirs, id) == nullptr ? At(kOurs, id) : nullptr;
+    const Entry* only = At(kOurs, id) == nullptr     ? At(kTheirs, id)
+                        : At(kTheirs, id) == nullptr ? At(kOurs, id)
+                                                     : nullptr;
     if (only != nullptr) orders[kOurs] = orders[kTheirs] = only->children;
     if (At(kBase, id) == nullptr) orders[kBase] = orders[kOurs];
     auto order = MergeOrder(orders, wanted);
@@ -299,7 +309,8 @@ class Merger {
     Scene scene;
     Places places;
     Sink unsaid("", "");
-    ReadTree(MergeElement(elements[kBase], elements[kOurs], elements[kTheirs], "the scene"), Format::kXml, &unsaid, &places, &scene);
+    ReadTree(MergeElement(elements[kBase], elements[kOurs], elements[kTheirs], "the scene"), Format::kXml, &unsaid,
+             &places, &scene);
     return scene;
   }
 
@@ -338,7 +349,8 @@ class Merger {
     }
     auto order = MergeOrder(orders, wanted);
     if (!order) {
-      Conflict("both sides reorder the " + std::string(std::is_same_v<T, Relation> ? "relations" : "materials"), "the order is as it was");
+      Conflict("both sides reorder the " + std::string(std::is_same_v<T, Relation> ? "relations" : "materials"),
+               "the order is as it was");
       orders[kOurs] = orders[kTheirs] = orders[kBase];
       order = MergeOrder(orders, wanted);
     }
@@ -368,6 +380,8 @@ class Merger {
 
 }  // namespace
 
-MergeResult Merge(const Scene& base, const Scene& ours, const Scene& theirs) { return Merger(base, ours, theirs).Run(); }
+MergeResult Merge(const Scene& base, const Scene& ours, const Scene& theirs) {
+  return Merger(base, ours, theirs).Run();
+}
 
 }  // namespace takt::scene

@@ -41,9 +41,7 @@ std::vector<std::string_view> SplitWords(std::string_view text) {
   return words;
 }
 
-Quat QuatFromYawDeg(double yaw_deg) {
-  return Pose::Yaw(yaw_deg * (std::numbers::pi / 180)).rotation;
-}
+Quat QuatFromYawDeg(double yaw_deg) { return Pose::Yaw(yaw_deg * (std::numbers::pi / 180)).rotation; }
 
 std::optional<double> ExactYawDeg(const Quat& rotation) {
   if (!SameBits(rotation.x(), 0) || !SameBits(rotation.y(), 0)) return std::nullopt;

@@ -25,7 +25,8 @@ std::vector<std::string_view> SplitWords(std::string_view text);
 // Pose::Yaw of degrees, as files spell it.
 Quat QuatFromYawDeg(double yaw_deg);
 
-// The shortest yaw_deg with QuatFromYawDeg(yaw_deg) == rotation bit for bit; nothing where there is none, or none found.
+// The shortest yaw_deg with QuatFromYawDeg(yaw_deg) == rotation bit for bit; nothing where there is none, or none
+// found.
 std::optional<double> ExactYawDeg(const Quat& rotation);
 
 // Whether two doubles have the same bits: -0 is not 0, and a NaN is itself.

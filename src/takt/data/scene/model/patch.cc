@@ -112,16 +112,18 @@ class Editor {
   bool Insert(Node* parent, Node node) {
     const auto kinds = ChildKinds(parent->kind);
     if (std::find(kinds.begin(), kinds.end(), node.kind) == kinds.end()) {
-      return Fail("a " + std::string(KindName(node.kind)) + " cannot stand in " + std::string(KindName(parent->kind)) + " '" +
-                  parent->id + "'");
+      return Fail("a " + std::string(KindName(node.kind)) + " cannot stand in " + std::string(KindName(parent->kind)) +
+                  " '" + parent->id + "'");
     }
     auto place = parent->children.end();
     if (const Attribute* after = op_->Find("after"); after != nullptr && after->text.empty()) {
       place = parent->children.begin();
     } else if (after != nullptr) {
-      place = std::find_if(parent->children.begin(), parent->children.end(), [&](const Node& n) { return n.id == after->text; });
+      place = std::find_if(parent->children.begin(), parent->children.end(),
+                           [&](const Node& n) { return n.id == after->text; });
       if (place == parent->children.end()) {
-        return Fail("'" + after->text + "' does not stand in '" + parent->id + "'", "after names a node in the same parent", after);
+        return Fail("'" + after->text + "' does not stand in '" + parent->id + "'",
+                    "after names a node in the same parent", after);
       }
       ++place;
     }
@@ -183,13 +185,15 @@ class Editor {
     const Element wanted = ElementFrom(relation);
     const auto found = std::find_if(scene_->relations.begin(), scene_->relations.end(),
                                     [&](const Relation& r) { return ElementFrom(r) == wanted; });
-    if (found == scene_->relations.end()) return Fail("there is no such relation", "state it as it stands in the scene");
+    if (found == scene_->relations.end())
+      return Fail("there is no such relation", "state it as it stands in the scene");
     scene_->relations.erase(found);
     return true;
   }
 
   void DropRelationsOf(const std::set<std::string>& gone) {
-    std::erase_if(scene_->relations, [&](const Relation& r) { return gone.contains(r.subject) || gone.contains(r.target); });
+    std::erase_if(scene_->relations,
+                  [&](const Relation& r) { return gone.contains(r.subject) || gone.contains(r.target); });
   }
 
   bool Remove() {
@@ -226,7 +230,8 @@ class Editor {
       if (parent == nullptr) return false;
       std::set<std::string> below;
       AddIds(*node, &below);
-      if (below.contains(parent->id)) return Fail("'" + parent->id + "' stands in '" + node->id + "'", "nothing can stand in itself");
+      if (below.contains(parent->id))
+        return Fail("'" + parent->id + "' stands in '" + node->id + "'", "nothing can stand in itself");
       parent_id = parent->id;
     }
     Node moved = std::move(*node);
@@ -267,7 +272,8 @@ class Editor {
         const size_t before = element->attributes.size() + element->children.size();
         std::erase_if(element->attributes, [&](const Attribute& a) { return a.key == key && key != "id"; });
         for (const JsonList& list : kLists) {
-          if (list.key == key) std::erase_if(element->children, [&](const Element& e) { return e.name == list.element; });
+          if (list.key == key)
+            std::erase_if(element->children, [&](const Element& e) { return e.name == list.element; });
         }
         if (element->attributes.size() + element->children.size() == before) {
           return Fail("'" + std::string(key) + "' is not set there", "unset names keys that the node states", unset);
@@ -275,7 +281,9 @@ class Editor {
       }
     }
     const bool turns = changes.Find("yaw_deg") != nullptr || changes.Find("rotation_wxyz") != nullptr;
-    if (turns) std::erase_if(element->attributes, [](const Attribute& a) { return a.key == "yaw_deg" || a.key == "rotation_wxyz"; });
+    if (turns)
+      std::erase_if(element->attributes,
+                    [](const Attribute& a) { return a.key == "yaw_deg" || a.key == "rotation_wxyz"; });
     for (const Attribute& attribute : changes.attributes) {
       if (attribute.key == "id" || attribute.key == "unset") continue;
       std::erase_if(element->attributes, [&](const Attribute& a) { return a.key == attribute.key; });
@@ -290,7 +298,8 @@ class Editor {
 
   bool SetKeys(Node* node, const Element& changes) {
     for (const Element& child : changes.children) {
-      if (IsNodeName(child.name)) return Fail("set changes no nodes inside '" + node->id + "'", "use add, remove or replace");
+      if (IsNodeName(child.name))
+        return Fail("set changes no nodes inside '" + node->id + "'", "use add, remove or replace");
     }
     Element element = ElementFrom(*node, Depth::kAlone);
     Node changed;
@@ -334,7 +343,8 @@ class Editor {
 EditResult ApplyTo(const Scene& scene, const Patch& patch, Sink* sink) {
   EditResult result{.scene = scene};
   Editor editor(&result.scene, patch.format, sink);
-  const bool is_done = std::all_of(patch.ops.begin(), patch.ops.end(), [&](const Element& op) { return editor.Do(op); });
+  const bool is_done =
+      std::all_of(patch.ops.begin(), patch.ops.end(), [&](const Element& op) { return editor.Do(op); });
   if (is_done) {
     // Faults of the scene that the edit did not bring do not stand in its way.
     std::set<std::pair<std::string, std::string>> known;
@@ -359,8 +369,9 @@ EditResult ApplyTo(const Scene& scene, const Patch& patch, Sink* sink) {
 Patch ReadPatch(std::string_view text, Format format, Sink* sink) {
   const Element document = ReadDocument(text, format, "patch", sink);
   if (!document.attributes.empty()) {
-    sink->Add(Code::kBadPatch, document.attributes[0].offset, "a patch has no key '" + document.attributes[0].key + "'",
-              format == Format::kXml ? "it holds operations: add, move, remove, replace, set" : "it is {\"ops\": [...]}");
+    sink->Add(
+        Code::kBadPatch, document.attributes[0].offset, "a patch has no key '" + document.attributes[0].key + "'",
+        format == Format::kXml ? "it holds operations: add, move, remove, replace, set" : "it is {\"ops\": [...]}");
   }
   return {document.children, format};
 }

@@ -22,7 +22,8 @@ namespace takt::scene {
 //   move     node `id` to another pose (position_m, yaw_deg, rotation_wxyz), parent or place; what is not said stays
 //   remove   node `id` with all that stands in it and every relation that names any of it; or the relation, or material
 //   replace  node `id` by another, with all that stands in it
-//   set      keys of node `id` (of the scene without an id), and lists (parts, clearances, openings) as a whole; `unset`
+//   set      keys of node `id` (of the scene without an id), and lists (parts, clearances, openings) as a whole;
+//   `unset`
 //            names keys and lists to bring back to their defaults
 //
 // docs/formats/scene.md is the reference.
@@ -44,7 +45,8 @@ std::string FormatPatch(const Patch& patch, Format format);
 struct EditResult {
   Scene scene;
   std::vector<Diagnostic> diagnostics = {};
-  std::vector<std::string> touched = {};  // ids that were added, moved, replaced or set, sorted: those that may move to make room
+  std::vector<std::string> touched =
+      {};  // ids that were added, moved, replaced or set, sorted: those that may move to make room
 };
 EditResult Apply(const Scene& scene, const Patch& patch);
 // The same from text, with places in the diagnostics.

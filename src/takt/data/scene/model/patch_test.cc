@@ -20,7 +20,8 @@ Scene Cell() { return ParseScene(kCellXml, Format::kXml, "cell.xml").scene; }
 
 std::string Listed(const std::vector<Diagnostic>& diagnostics) {
   std::string text;
-  for (const Diagnostic& d : diagnostics) text += std::to_string(d.line) + ":" + std::to_string(d.column) + " " + d.code + " " + d.message + "\n";
+  for (const Diagnostic& d : diagnostics)
+    text += std::to_string(d.line) + ":" + std::to_string(d.column) + " " + d.code + " " + d.message + "\n";
   return text;
 }
 
@@ -62,21 +63,29 @@ Scene Edited(Scene scene, uint64_t seed, int count, const std::string& prefix) {
     const std::string id = objects[below(objects.size())];
     Node* node = Find(&scene, id);
     switch (below(8)) {
-      case 0: node->mass_kg = rng.UniformDouble(counter++) * 3; break;
+      case 0:
+        node->mass_kg = rng.UniformDouble(counter++) * 3;
+        break;
       case 1: {
         const double yaw_rad = rng.UniformDouble(counter++), x_m = rng.UniformDouble(counter++);
         node->parent_from_node = Pose::Yaw(yaw_rad, {x_m, 1, 0});
         break;
       }
-      case 2: node->parent_from_node = Pose(); node->name = node->name.empty() ? "named" : ""; break;
-      case 3: node->clearances.assign(below(3), {.side = Side::kLeft, .depth_m = 0.5, .what = "hand"}); break;
+      case 2:
+        node->parent_from_node = Pose();
+        node->name = node->name.empty() ? "named" : "";
+        break;
+      case 3:
+        node->clearances.assign(below(3), {.side = Side::kLeft, .depth_m = 0.5, .what = "hand"});
+        break;
       case 4: {
         Node added;
         added.id = prefix + std::to_string(edit);
         added.size_m = {0.1, 0.1, 0.1};
         const std::vector<std::string> surfaces = Ids(scene, NodeKind::kSurface);
         Node* parent = surfaces.empty() || below(2) == 0 ? &scene.room : Find(&scene, surfaces[below(surfaces.size())]);
-        parent->children.insert(parent->children.begin() + static_cast<std::ptrdiff_t>(below(parent->children.size() + 1)), added);
+        parent->children.insert(
+            parent->children.begin() + static_cast<std::ptrdiff_t>(below(parent->children.size() + 1)), added);
         break;
       }
       case 5: {
@@ -86,7 +95,8 @@ Scene Edited(Scene scene, uint64_t seed, int count, const std::string& prefix) {
         Walk(alone, [&](const Node& n, const Node*, const Pose&) { gone.insert(n.id); });
         Node* parent = ParentOf(&scene.room, id);
         std::erase_if(parent->children, [&](const Node& n) { return n.id == id; });
-        std::erase_if(scene.relations, [&](const Relation& r) { return gone.contains(r.subject) || gone.contains(r.target); });
+        std::erase_if(scene.relations,
+                      [&](const Relation& r) { return gone.contains(r.subject) || gone.contains(r.target); });
         break;
       }
       case 6: {
@@ -95,7 +105,8 @@ Scene Edited(Scene scene, uint64_t seed, int count, const std::string& prefix) {
         std::erase_if(parent->children, [&](const Node& n) { return n.id == id; });
         const std::vector<std::string> surfaces = Ids(scene, NodeKind::kSurface);
         Node* target = surfaces.empty() || below(2) == 0 ? &scene.room : Find(&scene, surfaces[below(surfaces.size())]);
-        target->children.insert(target->children.begin() + static_cast<std::ptrdiff_t>(below(target->children.size() + 1)), moved);
+        target->children.insert(
+            target->children.begin() + static_cast<std::ptrdiff_t>(below(target->children.size() + 1)), moved);
         break;
       }
       default:
@@ -149,10 +160,13 @@ TEST(Patch, DoesWhatItSaysInBothSpellings) {
 TEST(Patch, UntouchedNodesKeepTheirLines) {
   const Scene before = Cell();
   for (const Format format : {Format::kXml, Format::kJson}) {
-    const EditResult edit = Apply(before, R"({"ops": [{"op": "set", "id": "cup", "mass_kg": 0.5}, {"op": "add", "parent": "cell",
-      "node": {"kind": "object", "id": "bin", "size_m": [0.4, 0.3, 0.2]}}]})", Format::kJson, "p");
+    const EditResult edit =
+        Apply(before, R"({"ops": [{"op": "set", "id": "cup", "mass_kg": 0.5}, {"op": "add", "parent": "cell",
+      "node": {"kind": "object", "id": "bin", "size_m": [0.4, 0.3, 0.2]}}]})",
+              Format::kJson, "p");
     ASSERT_EQ(Listed(edit.diagnostics), "");
-    std::vector<std::string> old_lines = Lines(FormatScene(before, format)), new_lines = Lines(FormatScene(edit.scene, format));
+    std::vector<std::string> old_lines = Lines(FormatScene(before, format)),
+                             new_lines = Lines(FormatScene(edit.scene, format));
     // JSON closes its lists on the line of the last item.
     const auto bare = [](std::string line) { return line.substr(0, line.find_last_not_of("]}") + 1); };
     for (auto& line : old_lines) line = bare(line);
@@ -208,16 +222,24 @@ TEST(Patch, WhatPeopleWroteStays) {
     return expected;
   };
   EXPECT_EQ(edited(""), text);
-  EXPECT_EQ(edited("<set id='cup' mass_kg='0.2'/>"), replaced("\"cup\" size_m=\"0.08 0.08 0.1\"/>", "\"cup\" size_m=\"0.08 0.08 0.1\" mass_kg=\"0.2\"/>"));
-  EXPECT_EQ(edited("<remove id='tray'/>"),
-            replaced("\n        <!-- the tray is new -->\n        <object id=\"tray\" position_m=\"0.1 -0.4 0\" size_m=\"0.3 0.4 0.03\"></object>", ""));
-  EXPECT_EQ(edited("<add parent='room'><object id='bin' size_m='1 1 1'/></add>"), replaced("1 1.8\"/>", "1 1.8\"/>\n    <object id=\"bin\" size_m=\"1 1 1\"/>"));
+  EXPECT_EQ(edited("<set id='cup' mass_kg='0.2'/>"),
+            replaced("\"cup\" size_m=\"0.08 0.08 0.1\"/>", "\"cup\" size_m=\"0.08 0.08 0.1\" mass_kg=\"0.2\"/>"));
+  EXPECT_EQ(edited("<remove id='tray'/>"), replaced("\n        <!-- the tray is new -->\n        <object id=\"tray\" "
+                                                    "position_m=\"0.1 -0.4 0\" size_m=\"0.3 0.4 0.03\"></object>",
+                                                    ""));
+  EXPECT_EQ(edited("<add parent='room'><object id='bin' size_m='1 1 1'/></add>"),
+            replaced("1 1.8\"/>", "1 1.8\"/>\n    <object id=\"bin\" size_m=\"1 1 1\"/>"));
   EXPECT_EQ(edited("<add at='0'><relation kind='near' subject='cup' target='tray' max_m='1'/></add>"),
-            replaced("\n  <!-- must", "\n  <relation kind=\"near\" subject=\"cup\" target=\"tray\" max_m=\"1\"/>\n  <!-- must"));
+            replaced("\n  <!-- must",
+                     "\n  <relation kind=\"near\" subject=\"cup\" target=\"tray\" max_m=\"1\"/>\n  <!-- must"));
   EXPECT_EQ(edited("<set id='bench' unset='fixed'/>"),
-            replaced("id=\"bench\" size_m=\"0.8 1.6 0.750\" position_m=\"2 1.5 0\" fixed=\"true\">\n      <clearance side=\"front\" depth_m=\"0.80\"/>",
-                     "id=\"bench\" position_m=\"2 1.5 0\" size_m=\"0.8 1.6 0.75\">\n      <clearance side=\"front\" depth_m=\"0.8\"/>"));
-  EXPECT_NE(edited("<move id='tray' parent='room'/>").find("<object id=\"tray\" position_m=\"0.1 -0.4 0\" size_m=\"0.3 0.4 0.03\"></object>"), std::string::npos);
+            replaced("id=\"bench\" size_m=\"0.8 1.6 0.750\" position_m=\"2 1.5 0\" fixed=\"true\">\n      <clearance "
+                     "side=\"front\" depth_m=\"0.80\"/>",
+                     "id=\"bench\" position_m=\"2 1.5 0\" size_m=\"0.8 1.6 0.75\">\n      <clearance side=\"front\" "
+                     "depth_m=\"0.8\"/>"));
+  EXPECT_NE(edited("<move id='tray' parent='room'/>")
+                .find("<object id=\"tray\" position_m=\"0.1 -0.4 0\" size_m=\"0.3 0.4 0.03\"></object>"),
+            std::string::npos);
   // Canonical text stays canonical, but for the indentation of what moves to another depth.
   const auto unindented = [](const std::string& xml) {
     std::string all;
@@ -226,7 +248,9 @@ TEST(Patch, WhatPeopleWroteStays) {
   };
   for (uint64_t seed = 0; seed < 100; ++seed) {
     const Scene a = RandomScene(seed), b = Edited(a, seed, 3, "n");
-    ASSERT_EQ(unindented(RewriteScene(a, FormatScene(a, Format::kXml), Format::kXml, b)), unindented(FormatScene(b, Format::kXml))) << seed;
+    ASSERT_EQ(unindented(RewriteScene(a, FormatScene(a, Format::kXml), Format::kXml, b)),
+              unindented(FormatScene(b, Format::kXml)))
+        << seed;
   }
 }
 
@@ -258,7 +282,8 @@ TEST(Patch, RefusesWhatCannotBeDone) {
            R"({"op": "dance", "id": "cup"})",
            R"("remove")",
        }) {
-    const EditResult edit = Apply(cell, "{\"ops\": [{\"op\": \"remove\", \"id\": \"shelf\"}, " + std::string(op) + "]}", Format::kJson, "p");
+    const EditResult edit = Apply(cell, "{\"ops\": [{\"op\": \"remove\", \"id\": \"shelf\"}, " + std::string(op) + "]}",
+                                  Format::kJson, "p");
     EXPECT_TRUE(HasErrors(edit.diagnostics)) << op;
     EXPECT_TRUE(SameScene(edit.scene, cell)) << op;
   }
@@ -287,13 +312,15 @@ TEST(Diff, LeadsFromOneSceneToTheOther) {
 TEST(Merge, Laws) {
   for (uint64_t seed = 0; seed < 200; ++seed) {
     const Scene base = RandomScene(seed), a = Edited(base, seed, 4, "a"), b = Edited(base, seed + 1000, 4, "b");
-    for (const auto& [ours, theirs, expected] : {std::tuple(&base, &b, &b), {&a, &base, &a}, {&a, &a, &a}, {&base, &base, &base}}) {
+    for (const auto& [ours, theirs, expected] :
+         {std::tuple(&base, &b, &b), {&a, &base, &a}, {&a, &a, &a}, {&base, &base, &base}}) {
       const MergeResult merged = Merge(base, *ours, *theirs);
       ASSERT_EQ(Listed(merged.conflicts), "") << seed;
-      ASSERT_TRUE(SameScene(merged.scene, *expected)) << seed << FormatPatch(Diff(*expected, merged.scene), Format::kJson);
+      ASSERT_TRUE(SameScene(merged.scene, *expected))
+          << seed << FormatPatch(Diff(*expected, merged.scene), Format::kJson);
     }
-    // Whatever the two did, the result can be used, and is the same each time; without conflicts it does not matter which
-    // side is ours.
+    // Whatever the two did, the result can be used, and is the same each time; without conflicts it does not matter
+    // which side is ours.
     const MergeResult ab = Merge(base, a, b), ba = Merge(base, b, a);
     ASSERT_FALSE(HasErrors(Check(ab.scene))) << seed << Listed(Check(ab.scene));
     ASSERT_TRUE(SameScene(ab.scene, Merge(base, a, b).scene));
@@ -343,21 +370,25 @@ TEST(Merge, ConflictsAreSaid) {
     const char *ours, *theirs, *says;
   };
   for (const Case& c : {
-           Case{R"({"op": "move", "id": "cup", "position_m": [0, 0, 0]})", R"({"op": "move", "id": "cup", "position_m": [0.3, 0, 0]})",
-                "both sides change pose of 'cup'"},
+           Case{R"({"op": "move", "id": "cup", "position_m": [0, 0, 0]})",
+                R"({"op": "move", "id": "cup", "position_m": [0.3, 0, 0]})", "both sides change pose of 'cup'"},
            Case{R"({"op": "remove", "id": "cup"})", R"({"op": "set", "id": "cup", "mass_kg": 1})",
                 "'cup' is removed on one side and changed on the other"},
            Case{R"({"op": "add", "parent": "top", "node": {"kind": "object", "id": "n", "size_m": [0.1, 0.1, 0.1]}})",
                 R"({"op": "add", "parent": "cell", "node": {"kind": "object", "id": "n", "size_m": [0.1, 0.1, 0.1]}})",
                 "both sides add 'n', and differently"},
-           Case{R"({"op": "remove", "id": "arm"})", R"({"op": "add", "relation": {"kind": "near", "subject": "shelf", "target": "arm", "max_m": 9}})",
+           Case{R"({"op": "remove", "id": "arm"})",
+                R"({"op": "add", "relation": {"kind": "near", "subject": "shelf", "target": "arm", "max_m": 9}})",
                 "a relation names 'arm', which the other side removed"},
-           Case{R"({"op": "remove", "id": "bench"})", R"({"op": "add", "parent": "top", "node": {"kind": "object", "id": "n", "size_m": [0.1, 0.1, 0.1]}})",
+           Case{R"({"op": "remove", "id": "bench"})",
+                R"({"op": "add", "parent": "top", "node": {"kind": "object", "id": "n", "size_m": [0.1, 0.1, 0.1]}})",
                 "'top' is removed on one side, and the other puts something into it"},
-           Case{R"({"op": "set", "id": "bench", "clearances": []}, {"op": "set", "id": "bench", "unset": "clearances"})",
-                R"({"op": "set", "id": "bench", "clearances": [{"side": "back", "depth_m": 1}]})",
-                "both sides change the list of clearance of 'bench'"},
-           Case{R"({"op": "set", "name": "a"})", R"({"op": "set", "name": "b"})", "both sides change name of the scene"},
+           Case{
+               R"({"op": "set", "id": "bench", "clearances": []}, {"op": "set", "id": "bench", "unset": "clearances"})",
+               R"({"op": "set", "id": "bench", "clearances": [{"side": "back", "depth_m": 1}]})",
+               "both sides change the list of clearance of 'bench'"},
+           Case{R"({"op": "set", "name": "a"})", R"({"op": "set", "name": "b"})",
+                "both sides change name of the scene"},
            Case{R"({"op": "move", "id": "cup", "parent": "cell"})", R"({"op": "move", "id": "cup", "parent": "work"})",
                 "'cup' is moved into 'cell' and into 'work'"},
        }) {
@@ -378,8 +409,11 @@ TEST(Merge, ConflictsAreSaid) {
     node.children.push_back(top);
     two.room.children.push_back(node);
   }
-  const auto move = [&](const char* op) { return Apply(two, "{\"ops\": [" + std::string(op) + "]}", Format::kJson, "p").scene; };
-  const MergeResult cycle = Merge(two, move(R"({"op": "move", "id": "x", "parent": "y_top"})"), move(R"({"op": "move", "id": "y", "parent": "x_top"})"));
+  const auto move = [&](const char* op) {
+    return Apply(two, "{\"ops\": [" + std::string(op) + "]}", Format::kJson, "p").scene;
+  };
+  const MergeResult cycle = Merge(two, move(R"({"op": "move", "id": "x", "parent": "y_top"})"),
+                                  move(R"({"op": "move", "id": "y", "parent": "x_top"})"));
   EXPECT_EQ(cycle.conflicts.size(), 1u) << Listed(cycle.conflicts);
   EXPECT_TRUE(SameScene(cycle.scene, two));
 }
@@ -389,10 +423,12 @@ TEST(Patch, DamagedTextNeverThrows) {
   const Rng rng(9, 1);
   for (const Format format : {Format::kXml, Format::kJson}) {
     const std::string whole = FormatPatch(Diff(cell, Edited(cell, 3, 9, "n")), format);
-    for (size_t length = 0; length < whole.size(); ++length) (void)Apply(cell, std::string_view(whole).substr(0, length), format, "cut");
+    for (size_t length = 0; length < whole.size(); ++length)
+      (void)Apply(cell, std::string_view(whole).substr(0, length), format, "cut");
     for (uint64_t round = 0; round < 300; ++round) {
       std::string text = whole;
-      for (uint64_t k = 0; k < 3; ++k) text[rng.Below(round * 8 + 2 * k, text.size())] = static_cast<char>(rng.Below(round * 8 + 2 * k + 1, 256));
+      for (uint64_t k = 0; k < 3; ++k)
+        text[rng.Below(round * 8 + 2 * k, text.size())] = static_cast<char>(rng.Below(round * 8 + 2 * k + 1, 256));
       const EditResult edit = Apply(cell, text, format, "damaged");
       if (HasErrors(edit.diagnostics)) {
         ASSERT_TRUE(SameScene(edit.scene, cell));

@@ -29,7 +29,11 @@ std::string Quoted(std::string_view text) {
 class Reader {
  public:
   Reader(const Element& element, Format format, Sink* sink, Places* places)
-      : element_(element), format_(format), sink_(sink), places_(places), is_used_(element.attributes.size()),
+      : element_(element),
+        format_(format),
+        sink_(sink),
+        places_(places),
+        is_used_(element.attributes.size()),
         is_child_used_(element.children.size()) {}
 
   void Text(const Key& key, std::string& value) {
@@ -37,7 +41,9 @@ class Reader {
     if (attribute == nullptr) return;
     value = attribute->text;
     size_t bad_offset = 0;
-    const auto is_control = [](char c) { return static_cast<unsigned char>(c) < 32 && c != '\t' && c != '\n' && c != '\r'; };
+    const auto is_control = [](char c) {
+      return static_cast<unsigned char>(c) < 32 && c != '\t' && c != '\n' && c != '\r';
+    };
     if (!IsUtf8(value, &bad_offset) || std::any_of(value.begin(), value.end(), is_control)) {
       sink_->Add(Code::kBadText, attribute->offset, Name(key) + " holds a character that text cannot have",
                  "control characters and halves of surrogate pairs cannot stand in XML");
@@ -91,7 +97,8 @@ class Reader {
     if (attribute == nullptr) return;
     value = attribute->text == "true";
     if (!value && attribute->text != "false") {
-      sink_->Add(Code::kBadWord, attribute->offset, Name(key) + " is " + Quoted(attribute->text), "write true or false");
+      sink_->Add(Code::kBadWord, attribute->offset, Name(key) + " is " + Quoted(attribute->text),
+                 "write true or false");
     }
   }
 
@@ -119,7 +126,8 @@ class Reader {
     if (yaw != nullptr && ParseInto(kYaw, *yaw, {&yaw_deg, 1})) pose.rotation = QuatFromYawDeg(yaw_deg);
     if (rotation == nullptr || !ParseInto(kRotation, *rotation, q)) return;
     if (yaw != nullptr) {
-      sink_->Add(Code::kBadRotation, rotation->offset, "states both yaw_deg and rotation_wxyz", "yaw_deg is taken; drop one");
+      sink_->Add(Code::kBadRotation, rotation->offset, "states both yaw_deg and rotation_wxyz",
+                 "yaw_deg is taken; drop one");
       return;
     }
     const double norm = std::sqrt(q[0] * q[0] + q[1] * q[1] + q[2] * q[2] + q[3] * q[3]);
@@ -175,7 +183,9 @@ class Reader {
       if (is_used_[i]) continue;
       size_t bad_offset = 0;
       std::string value = ExtraFromAttribute(attribute);
-      const auto is_control = [](char c) { return static_cast<unsigned char>(c) < 32 && c != '\t' && c != '\n' && c != '\r'; };
+      const auto is_control = [](char c) {
+        return static_cast<unsigned char>(c) < 32 && c != '\t' && c != '\n' && c != '\r';
+      };
       if (!IsName(attribute.key)) {
         sink_->Add(Code::kBadKey, attribute.offset, Quoted(attribute.key) + " cannot be a key",
                    "keys are ASCII letters, digits, _ . - and begin with a letter; this one is dropped");
@@ -223,7 +233,9 @@ class Reader {
     }
     is_used_[static_cast<size_t>(found - element_.attributes.begin())] = true;
     if (format_ == Format::kJson && found->form != form) {
-      const char* wanted = form == ValueForm::kText ? "a string" : form == ValueForm::kFlag ? "true or false" : "numbers";
+      const char* wanted = form == ValueForm::kText   ? "a string"
+                           : form == ValueForm::kFlag ? "true or false"
+                                                      : "numbers";
       sink_->Add(Code::kWrongType, found->offset, Name(key) + " is not " + wanted, "write " + std::string(wanted));
       if (found->form == ValueForm::kOther) return nullptr;
     }
@@ -234,9 +246,10 @@ class Reader {
   bool ParseInto(const Key& key, const Attribute& attribute, std::span<double> values) {
     const std::vector<std::string_view> words = SplitWords(attribute.text);
     if (words.size() != values.size()) {
-      sink_->Add(Code::kBadNumber, attribute.offset,
-                 Name(key) + " holds " + std::to_string(words.size()) + " numbers, not " + std::to_string(values.size()),
-                 format_ == Format::kXml ? "separate numbers by spaces" : "");
+      sink_->Add(
+          Code::kBadNumber, attribute.offset,
+          Name(key) + " holds " + std::to_string(words.size()) + " numbers, not " + std::to_string(values.size()),
+          format_ == Format::kXml ? "separate numbers by spaces" : "");
       return false;
     }
     std::vector<double> parsed;
@@ -253,7 +266,7 @@ class Reader {
       return key.range == Bounds::kNotNegative ? !(number >= 0)
              : key.range == Bounds::kPositive  ? !(number > 0)
              : key.range == Bounds::kFraction  ? !(number >= 0 && number <= 1)
-                                              : false;
+                                               : false;
     };
     if (std::any_of(parsed.begin(), parsed.end(), is_bad)) {
       const bool is_size = key.name == "size_m" || key.name == "width_m" || key.name == "height_m";
@@ -261,7 +274,7 @@ class Reader {
                  Name(key) + " is " + Quoted(attribute.text),
                  key.range == Bounds::kPositive   ? "it must be greater than 0"
                  : key.range == Bounds::kFraction ? "it must be 0 to 1"
-                                                 : "it must not be negative");
+                                                  : "it must not be negative");
     }
     std::copy(parsed.begin(), parsed.end(), values.begin());
     return true;
@@ -269,12 +282,13 @@ class Reader {
 
   void CleanId(size_t offset, std::string* id) {
     const auto is_bad = [](char c) {
-      return !((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.' || c == '-');
+      return !((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.' ||
+               c == '-');
     };
     if (!id->empty() && *id != "wall" && std::none_of(id->begin(), id->end(), is_bad)) return;
-    sink_->Add(Code::kBadId, offset, Quoted(*id) + " cannot be an id",
-               *id == "wall" ? "relations call the walls so; take another"
-                             : "an id is made of letters, digits, _ . and -");
+    sink_->Add(
+        Code::kBadId, offset, Quoted(*id) + " cannot be an id",
+        *id == "wall" ? "relations call the walls so; take another" : "an id is made of letters, digits, _ . and -");
     std::replace_if(id->begin(), id->end(), is_bad, '_');
     if (*id == "wall") *id = "wall_";
   }
@@ -287,13 +301,15 @@ class Reader {
     int major = 0, minor = 0;
     const auto [dot, failed] = std::from_chars(begin, end, major);
     const bool is_version = failed == std::errc() && dot != end && *dot == '.' &&
-                            std::from_chars(dot + 1, end, minor).ptr == end && dot + 1 != end && major >= 1 && minor >= 0;
+                            std::from_chars(dot + 1, end, minor).ptr == end && dot + 1 != end && major >= 1 &&
+                            minor >= 0;
     if (!is_version) {
       sink_->Add(Code::kBadWord, attribute->offset, "schema is " + Quoted(attribute->text), "write \"1.0\"");
       return;
     }
     if (major > Scene().schema_major) {
-      sink_->Add(Code::kSchemaTooNew, attribute->offset, "the scene has schema " + attribute->text + "; this program knows 1",
+      sink_->Add(Code::kSchemaTooNew, attribute->offset,
+                 "the scene has schema " + attribute->text + "; this program knows 1",
                  "use a newer takt; what is known is read all the same");
     }
     scene->schema_major = major;
@@ -302,7 +318,8 @@ class Reader {
 
   void ReadNodes(Node* node) {
     const auto kind_of = [](std::string_view name) {
-      return std::find_if(std::begin(kNodeKinds), std::end(kNodeKinds), [&](const auto& row) { return row.word == name; });
+      return std::find_if(std::begin(kNodeKinds), std::end(kNodeKinds),
+                          [&](const auto& row) { return row.word == name; });
     };
     node->children.reserve(element_.children.size());
     for (size_t i = 0; i < element_.children.size(); ++i) {
@@ -315,9 +332,10 @@ class Reader {
         if (std::find(allowed.begin(), allowed.end(), row->value) == allowed.end()) {
           std::string kinds;
           for (const NodeKind kind : allowed) kinds += (kinds.empty() ? "" : " or ") + std::string(KindName(kind));
-          sink_->Add(Code::kBadNesting, child.offset,
-                     "a " + child.name + " cannot stand in " + std::string(KindName(node->kind)) + " " + Quoted(node->id),
-                     "a " + std::string(KindName(node->kind)) + " holds: " + kinds);
+          sink_->Add(
+              Code::kBadNesting, child.offset,
+              "a " + child.name + " cannot stand in " + std::string(KindName(node->kind)) + " " + Quoted(node->id),
+              "a " + std::string(KindName(node->kind)) + " holds: " + kinds);
         }
         is_child_used_[i] = true;
         if (!is_kind) continue;
@@ -340,7 +358,8 @@ class Reader {
     for (size_t i = 0; i < element_.children.size(); ++i) {
       if (is_child_used_[i]) continue;
       sink_->Add(Code::kUnknownElement, element_.children[i].offset,
-                 "<" + element_.children[i].name + "> cannot stand in " + What(), "it is dropped, with all that is in it");
+                 "<" + element_.children[i].name + "> cannot stand in " + What(),
+                 "it is dropped, with all that is in it");
     }
   }
 

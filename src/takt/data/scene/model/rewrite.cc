@@ -14,8 +14,8 @@
 namespace takt::scene {
 namespace {
 
-// Writes a tree with the pieces of a text that spelled one much like it. A piece is an element with what stands before it
-// since the element before: white space and comments go with what they stand above.
+// Writes a tree with the pieces of a text that spelled one much like it. A piece is an element with what stands before
+// it since the element before: white space and comments go with what they stand above.
 class Rewriter {
  public:
   Rewriter(const Scene& before, std::string_view text, const Element& document) : text_(text) {
@@ -45,7 +45,8 @@ class Rewriter {
   };
 
   static bool IsNode(const Element& element) {
-    return std::any_of(std::begin(kNodeKinds), std::end(kNodeKinds), [&](const auto& row) { return row.word == element.name; });
+    return std::any_of(std::begin(kNodeKinds), std::end(kNodeKinds),
+                       [&](const auto& row) { return row.word == element.name; });
   }
 
   void Index(const Element& parent) {
@@ -92,8 +93,10 @@ class Rewriter {
   // What stands before the node in the text, or a line of its own.
   void Lead(const std::string& id, const Element& parent, size_t indent) {
     const auto source = sources_.find(id);
-    if (source != sources_.end() && source->second.parent == &parent) Copy(source->second.lead, source->second.element->begin);
-    else out_ += "\n" + std::string(indent, ' ');
+    if (source != sources_.end() && source->second.parent == &parent)
+      Copy(source->second.lead, source->second.element->begin);
+    else
+      out_ += "\n" + std::string(indent, ' ');
   }
 
   bool IsSame(const Node& node) const {
@@ -131,8 +134,10 @@ class Rewriter {
       Lead(child.id, source, indent + 2);
       WriteNode(child, indent + 2);
     }
-    if (has_inside) Close(own.name, &source, indent);
-    else if (!out_.ends_with("/>")) out_.replace(out_.size() - 1, 1, "/>");
+    if (has_inside)
+      Close(own.name, &source, indent);
+    else if (!out_.ends_with("/>"))
+      out_.replace(out_.size() - 1, 1, "/>");
   }
 
   // Materials and relations: each piece is used once, for a thing that it spells.
@@ -160,9 +165,9 @@ class Rewriter {
   }
 
   std::string_view text_;
-  std::map<std::string, const Node*> nodes_;                     // of the scene before
-  std::map<std::string, Source> sources_;                        // nodes in the text, by id
-  std::map<const Element*, std::vector<Source>> others_;         // what is no node in an element
+  std::map<std::string, const Node*> nodes_;              // of the scene before
+  std::map<std::string, Source> sources_;                 // nodes in the text, by id
+  std::map<const Element*, std::vector<Source>> others_;  // what is no node in an element
   std::string out_;
 };
 

@@ -17,7 +17,7 @@ enum class Format { kXml, kJson };
 
 // What a reader accepts; beyond it, it says scene/too-large and stops.
 constexpr uint64_t kMaxSceneBytes = uint64_t{16} << 20;
-constexpr int kMaxSceneDepth = 64;           // elements inside each other
+constexpr int kMaxSceneDepth = 64;             // elements inside each other
 constexpr size_t kMaxSceneElements = 200'000;  // nodes, parts, relations, materials ... together
 
 // A scene that was read, and what was wrong with the text. With errors, `scene` is what could be recovered: good for
@@ -45,8 +45,9 @@ Scene LoadScene(const std::filesystem::path& path);
 // both spellings carry the same tree.
 std::string FormatScene(const Scene& scene, Format format);
 
-// The text of `after` that keeps of `text`, which spells `before`, whatever did not change: layout, comments, quotes and
-// spellings of numbers stay in every node that is the same; what changed is canonical. XML only: JSON is FormatScene.
+// The text of `after` that keeps of `text`, which spells `before`, whatever did not change: layout, comments, quotes
+// and spellings of numbers stay in every node that is the same; what changed is canonical. XML only: JSON is
+// FormatScene.
 std::string RewriteScene(const Scene& before, std::string_view text, Format format, const Scene& after);
 
 // FormatScene by suffix (.xml, .json), written whole. Errors: bad_input (another suffix); io.

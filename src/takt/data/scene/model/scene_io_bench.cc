@@ -27,7 +27,8 @@ BENCHMARK_CAPTURE(Write, json, Format::kJson)->Unit(benchmark::kMicrosecond);
 // One object moved: applied with every check, found again, merged with another edit.
 void Edit(benchmark::State& state) {
   const Scene scene = RandomScene(1, 30);
-  const Patch patch = ParsePatch(R"({"ops": [{"op": "move", "id": "o3", "position_m": [1, 1, 0]}]})", Format::kJson, "p").patch;
+  const Patch patch =
+      ParsePatch(R"({"ops": [{"op": "move", "id": "o3", "position_m": [1, 1, 0]}]})", Format::kJson, "p").patch;
   for (auto _ : state) benchmark::DoNotOptimize(Apply(scene, patch));
 }
 BENCHMARK(Edit)->Unit(benchmark::kMicrosecond);

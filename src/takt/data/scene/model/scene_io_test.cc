@@ -80,7 +80,8 @@ TEST(SceneIo, BothSpellingsCarryEveryBit) {
         const Node* other = Find(back.scene, node.id);
         ASSERT_NE(other, nullptr);
         for (int i = 0; i < 4; ++i) {
-          ASSERT_TRUE(SameBits(node.parent_from_node.rotation.coeffs()[i], other->parent_from_node.rotation.coeffs()[i]));
+          ASSERT_TRUE(
+              SameBits(node.parent_from_node.rotation.coeffs()[i], other->parent_from_node.rotation.coeffs()[i]));
         }
         for (int i = 0; i < 3; ++i) ASSERT_TRUE(SameBits(node.size_m[i], other->size_m[i]));
         ASSERT_EQ(node.extra, other->extra);
@@ -99,7 +100,8 @@ TEST(SceneIo, UnknownKeysAreKeptAndSaid) {
   EXPECT_EQ(result.scene.room.extra.at("vendor"), R"({"a":[null,true]})");
   const Scene by_xml = ParseScene(FormatScene(result.scene, Format::kXml), Format::kXml, "x.xml").scene;
   EXPECT_EQ(FormatScene(by_xml, Format::kJson), FormatScene(result.scene, Format::kJson));
-  EXPECT_NE(FormatScene(by_xml, Format::kJson).find(R"("note": "5", "number": 1.50, "plain": "text")"), std::string::npos);
+  EXPECT_NE(FormatScene(by_xml, Format::kJson).find(R"("note": "5", "number": 1.50, "plain": "text")"),
+            std::string::npos);
 }
 
 TEST(SceneIo, DiagnosticsHaveTheirPlace) {
@@ -171,13 +173,16 @@ TEST(SceneIo, LimitsAreKept) {
   EXPECT_NE(Listed(xml.diagnostics).find("scene/too-large"), std::string::npos);
   EXPECT_NE(Listed(ParseScene(std::string(100000, '['), Format::kJson, "deep").diagnostics).find("scene/too-large"),
             std::string::npos);
-  EXPECT_NE(Listed(ParseScene("{\"a\":" + std::string(100000, '['), Format::kJson, "deep").diagnostics).find("scene/too-large"),
+  EXPECT_NE(Listed(ParseScene("{\"a\":" + std::string(100000, '['), Format::kJson, "deep").diagnostics)
+                .find("scene/too-large"),
             std::string::npos);
-  EXPECT_NE(Listed(ParseScene(std::string(kMaxSceneBytes + 1, ' '), Format::kJson, "big").diagnostics).find("scene/too-large"),
+  EXPECT_NE(Listed(ParseScene(std::string(kMaxSceneBytes + 1, ' '), Format::kJson, "big").diagnostics)
+                .find("scene/too-large"),
             std::string::npos);
   std::string many = "{\"relations\": [";
   for (size_t i = 0; i < kMaxSceneElements + 2; ++i) many += i == 0 ? "{}" : ",{}";
-  EXPECT_NE(Listed(ParseScene(many + "]}", Format::kJson, "many").diagnostics).find("scene/too-large"), std::string::npos);
+  EXPECT_NE(Listed(ParseScene(many + "]}", Format::kJson, "many").diagnostics).find("scene/too-large"),
+            std::string::npos);
 }
 
 TEST(SceneIo, RecoversATreeThatChecks) {

@@ -103,12 +103,14 @@ class JsonSchemaWriter {
 class RngWriter {
  public:
   explicit RngWriter(std::string_view name) {
-    pattern_ = "  <define name=\"" + std::string(name) + "\">\n    <element name=\"" + std::string(name) + "\">\n      <interleave>\n";
+    pattern_ = "  <define name=\"" + std::string(name) + "\">\n    <element name=\"" + std::string(name) +
+               "\">\n      <interleave>\n";
   }
 
   void Text(const Key& key, const std::string&) {
-    Put(key, key.name == "id" ? "<data type=\"string\"><param name=\"pattern\">" + std::string(kIdPattern) + "</param></data>"
-                              : "<text/>");
+    Put(key, key.name == "id"
+                 ? "<data type=\"string\"><param name=\"pattern\">" + std::string(kIdPattern) + "</param></data>"
+                 : "<text/>");
   }
   void Number(const Key& key, double, double) { Put(key, NumberType(key)); }
   void Integer(const Key& key, int, int) { Put(key, "<data type=\"nonNegativeInteger\"/>"); }
@@ -162,7 +164,8 @@ class RngWriter {
   static std::string NumberType(const Key& key) {
     std::string type = "<data type=\"double\">";
     if (key.range == Bounds::kPositive) type += "<param name=\"minExclusive\">0</param>";
-    if (key.range == Bounds::kNotNegative || key.range == Bounds::kFraction) type += "<param name=\"minInclusive\">0</param>";
+    if (key.range == Bounds::kNotNegative || key.range == Bounds::kFraction)
+      type += "<param name=\"minInclusive\">0</param>";
     if (key.range == Bounds::kFraction) type += "<param name=\"maxInclusive\">1</param>";
     return type + "</data>";
   }
@@ -201,7 +204,8 @@ std::string JsonSchema() {
                  {"title", "Takt scene, version 1.0"},
                  {"description", "A room and what stands in it. Metres, kilograms, z up; docs/formats/scene.md"}};
   schema.update(JsonSchemaWriter::Schema(Scene()));
-  VisitStructs([&](std::string_view name, const auto& thing) { schema["$defs"][name] = JsonSchemaWriter::Schema(thing); });
+  VisitStructs(
+      [&](std::string_view name, const auto& thing) { schema["$defs"][name] = JsonSchemaWriter::Schema(thing); });
   return schema.dump(2) + "\n";
 }
 
@@ -209,7 +213,8 @@ std::string XmlSchema() {
   std::string schema =
       "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
       "<!-- Takt scene, version 1.0: a room and what stands in it. Metres, kilograms, z up; docs/formats/scene.md -->\n"
-      "<grammar xmlns=\"http://relaxng.org/ns/structure/1.0\" datatypeLibrary=\"http://www.w3.org/2001/XMLSchema-datatypes\">\n"
+      "<grammar xmlns=\"http://relaxng.org/ns/structure/1.0\" "
+      "datatypeLibrary=\"http://www.w3.org/2001/XMLSchema-datatypes\">\n"
       "  <start><ref name=\"scene\"/></start>\n";
   schema += RngWriter::Pattern("scene", Scene());
   VisitStructs([&](std::string_view name, const auto& thing) { schema += RngWriter::Pattern(name, thing); });

@@ -56,13 +56,16 @@ inline Scene RandomScene(uint64_t seed, int objects = 12) {
     object.size_m = {uniform(0.1, 1), uniform(0.1, 1), uniform(0.1, 1)};
     const double turn = uniform(0, 3);
     object.parent_from_node = Pose::Yaw(uniform(-3, 3), {uniform(0, 5), uniform(0, 5), 0});
-    if (turn < 1) object.parent_from_node.rotation = Quat(uniform(-1, 1), uniform(-1, 1), uniform(-1, 1), uniform(0.1, 1)).normalized();
+    if (turn < 1)
+      object.parent_from_node.rotation =
+          Quat(uniform(-1, 1), uniform(-1, 1), uniform(-1, 1), uniform(0.1, 1)).normalized();
     if (turn > 2) object.parent_from_node.rotation = Quat::Identity();
     object.mass_kg = uniform(0, 1) < 0.5 ? 0 : uniform(0.1, 5);
     object.material = uniform(0, 1) < 0.5 ? "" : "m0";
     object.fixed = uniform(0, 1) < 0.2;
     object.upright = uniform(0, 1) < 0.8;
-    if (uniform(0, 1) < 0.3) object.clearances.push_back({.side = Side::kTop, .depth_m = uniform(0.1, 1), .what = "lid"});
+    if (uniform(0, 1) < 0.3)
+      object.clearances.push_back({.side = Side::kTop, .depth_m = uniform(0.1, 1), .what = "lid"});
     if (uniform(0, 1) < 0.3) object.extra["x-list"] = "[1,{\"a\":null}]";
     if (uniform(0, 1) < 0.3) object.extra["x-string"] = "\"5\"";
     if (uniform(0, 1) < 0.5) {
@@ -79,8 +82,10 @@ inline Scene RandomScene(uint64_t seed, int objects = 12) {
     }
     scene.room.children.push_back(std::move(object));
     if (i > 0) {
-      scene.relations.push_back({.kind = RelationKind::kNear, .subject = "o" + std::to_string(i),
-                                 .target = "o" + std::to_string(i - 1), .max_m = uniform(0.1, 2)});
+      scene.relations.push_back({.kind = RelationKind::kNear,
+                                 .subject = "o" + std::to_string(i),
+                                 .target = "o" + std::to_string(i - 1),
+                                 .max_m = uniform(0.1, 2)});
     }
   }
   return scene;

@@ -38,7 +38,8 @@ Element ElementFrom(const Node& node, Depth depth = Depth::kWithChildren);
 Element ElementFrom(const Relation& relation);
 Element ElementFrom(const Material& material);
 
-// Applies one operation of a patch (patch.h) in the forms of JSON; false, and the scene half changed, where it cannot be.
+// Applies one operation of a patch (patch.h) in the forms of JSON; false, and the scene half changed, where it cannot
+// be.
 bool ApplyOne(Scene* scene, const Element& op);
 
 // What is wrong with a scene as a whole.
@@ -47,8 +48,8 @@ void CheckBodies(const Scene& scene, const Places& places, Sink* sink);     // b
 void CheckRoom(const Scene& scene, const Places& places, Sink* sink);       // floor, walls, openings
 void CheckRelations(const Scene& scene, const Places& places, Sink* sink);  // what they name, and cycles
 
-// Makes a scene with errors usable: turns a clockwise floor (and its openings) round, gives sizes to what has none, drops
-// relations that CheckRelations refuses, and openings that have no wall.
+// Makes a scene with errors usable: turns a clockwise floor (and its openings) round, gives sizes to what has none,
+// drops relations that CheckRelations refuses, and openings that have no wall.
 void MendScene(Scene* scene);
 
 }  // namespace takt::scene

@@ -71,7 +71,8 @@ class Writer {
   static Element Write(std::string_view name, const T& thing) {
     Writer writer(name);
     if constexpr (std::is_same_v<T, Scene>) {
-      writer.Put("schema", std::to_string(thing.schema_major) + "." + std::to_string(thing.schema_minor), ValueForm::kText);
+      writer.Put("schema", std::to_string(thing.schema_major) + "." + std::to_string(thing.schema_minor),
+                 ValueForm::kText);
     }
     Fields(writer, thing);
     return std::move(writer.element_);

@@ -73,10 +73,14 @@ class XmlReader {
     while (*at < text_.size()) {
       *at = std::min(text_.find('<', *at), text_.size());
       const std::string_view rest = text_.substr(*at);
-      if (rest.starts_with("<!--")) skip_to("-->");
-      else if (rest.starts_with("<![CDATA[")) skip_to("]]>");
-      else if (rest.starts_with("<?")) skip_to("?>");
-      else return skip_to(">");
+      if (rest.starts_with("<!--"))
+        skip_to("-->");
+      else if (rest.starts_with("<![CDATA["))
+        skip_to("]]>");
+      else if (rest.starts_with("<?"))
+        skip_to("?>");
+      else
+        return skip_to(">");
     }
   }
 
@@ -89,14 +93,29 @@ class XmlReader {
 void AppendEscaped(std::string* out, std::string_view text) {
   for (const char c : text) {
     switch (c) {
-      case '&': *out += "&amp;"; break;
-      case '<': *out += "&lt;"; break;
-      case '>': *out += "&gt;"; break;
-      case '"': *out += "&quot;"; break;
-      case '\t': *out += "&#9;"; break;
-      case '\n': *out += "&#10;"; break;
-      case '\r': *out += "&#13;"; break;
-      default: *out += c;
+      case '&':
+        *out += "&amp;";
+        break;
+      case '<':
+        *out += "&lt;";
+        break;
+      case '>':
+        *out += "&gt;";
+        break;
+      case '"':
+        *out += "&quot;";
+        break;
+      case '\t':
+        *out += "&#9;";
+        break;
+      case '\n':
+        *out += "&#10;";
+        break;
+      case '\r':
+        *out += "&#13;";
+        break;
+      default:
+        *out += c;
     }
   }
 }
