@@ -58,9 +58,16 @@ std::string Differences(const DatasetInfo& a, const DatasetInfo& b) {
 // Reads episodes of one set in the form that a writer adds.
 class EpisodeSource {
  public:
-  EpisodeSource(const Dataset& set, const std::vector<Feature>& targets, const ConvertOptions& options,
+  // `quantiles`: whether the new set keeps those of each episode.
+  EpisodeSource(const Dataset& set, const std::vector<Feature>& targets, const ConvertOptions& options, bool quantiles,
                 ConvertReport* report)
-      : set_(set), targets_(targets), options_(options), report_(*report), reader_(set), pictures_(set) {}
+      : set_(set),
+        targets_(targets),
+        options_(options),
+        quantiles_(quantiles),
+        report_(*report),
+        reader_(set),
+        pictures_(set) {}
 
   PreparedEpisode Get(const EpisodeMeta& meta) {
     PreparedEpisode result;
@@ -112,7 +119,8 @@ class EpisodeSource {
   void Pictures(const EpisodeMeta& meta, const Feature& feature, const Feature& target, EpisodeData* data,
                 PreparedEpisode::State* p) {
     const auto stats = meta.stats.find(feature.name);
-    bool known = stats != meta.stats.end() && stats->second.mean.size() == 3 && stats->second.HasQuantiles();
+    const bool known = stats != meta.stats.end() && stats->second.mean.size() == 3 &&
+                       (stats->second.HasQuantiles() || !quantiles_);
     if (known) p->stats[feature.name] = stats->second;
     if (known) p->stats[feature.name].shape = {3, 1, 1};
     if (feature.IsImage() && target.IsImage()) {
@@ -184,6 +192,7 @@ class EpisodeSource {
   const Dataset& set_;
   const std::vector<Feature>& targets_;
   const ConvertOptions& options_;
+  const bool quantiles_;
   ConvertReport& report_;
   EpisodeReader reader_;
   PictureReader pictures_;
@@ -255,7 +264,7 @@ ConvertReport Run(const std::vector<fs::path>& in, const fs::path& out, const Co
         report.notes.push_back(fmt::format("{}: {}: not taken along", folder.string(), note.substr(0, note.rfind(" is kept"))));
       }
     }
-    EpisodeSource source(set, targets, options, &report);
+    EpisodeSource source(set, targets, options, writing.format == DatasetFormat::kV30, &report);
     for (const EpisodeMeta* episode : Chosen(set, options.episodes)) {
       ThrowIfInterrupted();
       if (number++ < writer.episodes()) continue;  // a run before this one wrote it

@@ -85,12 +85,13 @@ std::string Compare(const FeatureStats& stored, const FeatureStats& computed) {
     const auto differs = [&](const char* name, double a, double b) {
       return fmt::format("{}[{}] is {:.7g}, not {:.7g}", name, e, a, b);
     };
-    // float32 on the way to the minimum; sums in float32, and squares whose difference cancels, in mean and std.
+    // float32 on the way to the minimum and in sums; LeRobot's std is the root of a difference of float32 squares, which
+    // cancels where the values vary little around a large mean.
     if (!Near(stored.min[e], computed.min[e], 1e-6 * size)) return differs("min", stored.min[e], computed.min[e]);
     if (!Near(stored.max[e], computed.max[e], 1e-6 * size)) return differs("max", stored.max[e], computed.max[e]);
     const double loose = 1e-3 * range + 1e-4 * size + 1e-9;
     if (!Near(stored.mean[e], computed.mean[e], loose)) return differs("mean", stored.mean[e], computed.mean[e]);
-    if (!Near(stored.std[e], computed.std[e], loose + 1e-3 * std::abs(computed.mean[e]))) {
+    if (!Near(stored.std[e], computed.std[e], loose + 5e-3 * std::abs(computed.mean[e]))) {
       return differs("std", stored.std[e], computed.std[e]);
     }
   }
@@ -129,9 +130,12 @@ void ValidateFilms(Validation& v) {
           continue;
         }
         const double frames = (place->second.to_s - place->second.from_s) * v.set.info.fps;
-        if (!Near(frames, static_cast<double>(episode.length), 0.5)) {
-          v.Fail("dataset/film", "from_timestamp and to_timestamp do not span the episode",
-                 fmt::format("{}: {:.2f} frames, length {}", item, frames, episode.length));
+        const auto length = static_cast<double>(episode.length);
+        if (!Near(frames, length, 0.5)) {
+          // Some writers end at the last frame, not behind it; frames are found from the beginning, so that does no harm.
+          v.findings.Add(Near(frames, length, 1.5) ? Severity::kWarning : Severity::kError, "dataset/film",
+                         "from_timestamp and to_timestamp do not span the episode",
+                         fmt::format("{}: {:.2f} frames, length {}", item, frames, episode.length));
         }
       }
       try {
@@ -160,7 +164,7 @@ void ValidateStats(Validation& v) {
       if (feature.dtype == "string") continue;
       const auto stored = episode.stats.find(feature.name);
       if (stored == episode.stats.end()) {
-        v.Warn("dataset/stats", fmt::format("episodes have no statistics of '{}'", feature.name), name);
+        v.Warn("dataset/stats", "an episode lacks statistics", fmt::format("{}: '{}'", name, feature.name));
         continue;
       }
       std::string difference = CompareQuantiles(stored->second);
@@ -230,6 +234,7 @@ void ValidatePictures(Validation& v) {
       ThrowIfInterrupted();
       if (v.progress) v.progress(update);
       ++update.done;
+      if (v.computed.find(episode.index) == v.computed.end()) continue;  // its length is not what the data say
       std::vector<int64_t> frames;
       for (int64_t i = 0; i < episode.length; ++i) frames.push_back(i);
       const std::vector<int64_t> sampled = SampledFrames(episode.length);
