@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <map>
 #include <set>
 #include <string>
 #include <utility>
@@ -410,22 +411,28 @@ void ReadTree(const Element& element, Format format, Sink* sink, Places* places,
 
 namespace {
 
-void MakeUnique(std::string_view sort, const void* thing, const Places& places, Sink* sink, std::set<std::string>* ids,
-                std::string* id) {
+// Ids that are taken, and for each that was wanted more than once the number to try next: without it, 200,000 nodes of
+// one id would cost their square.
+struct Ids {
+  std::set<std::string> taken;
+  std::map<std::string, int> next;
+};
+
+void MakeUnique(std::string_view sort, const void* thing, const Places& places, Sink* sink, Ids* ids, std::string* id) {
   const bool was_missing = id->empty();
   const std::string wanted = was_missing ? std::string(sort) : *id;
-  if (!was_missing && ids->insert(wanted).second) return;
-  int number = was_missing ? 1 : 2;
+  if (!was_missing && ids->taken.insert(wanted).second) return;
+  int& number = ids->next.try_emplace(wanted, was_missing ? 1 : 2).first->second;
   do {
     *id = wanted + "_" + std::to_string(number++);
-  } while (!ids->insert(*id).second);
+  } while (!ids->taken.insert(*id).second);
   if (!was_missing) {
     sink->Add(Code::kDuplicateId, places.Of(thing, "id"), "the id '" + wanted + "' is taken",
               "it is read as '" + *id + "'; relations mean the first");
   }
 }
 
-void MakeNodeIdsUnique(Node* node, const Places& places, Sink* sink, std::set<std::string>* ids) {
+void MakeNodeIdsUnique(Node* node, const Places& places, Sink* sink, Ids* ids) {
   MakeUnique(KindName(node->kind), node, places, sink, ids, &node->id);
   for (Node& child : node->children) MakeNodeIdsUnique(&child, places, sink, ids);
 }
@@ -433,7 +440,7 @@ void MakeNodeIdsUnique(Node* node, const Places& places, Sink* sink, std::set<st
 }  // namespace
 
 void MakeIdsUnique(Scene* scene, const Places& places, Sink* sink) {
-  std::set<std::string> nodes, openings, materials;
+  Ids nodes, openings, materials;
   MakeNodeIdsUnique(&scene->room, places, sink, &nodes);
   for (Opening& opening : scene->room.openings) MakeUnique("opening", &opening, places, sink, &openings, &opening.id);
   for (Material& material : scene->materials) MakeUnique("material", &material, places, sink, &materials, &material.id);
