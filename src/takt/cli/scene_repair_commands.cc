@@ -58,7 +58,11 @@ Json WitnessJson(const scene::Witness& w) {
 std::string Text(const scene::SceneRepairOptions& options, const scene::SceneRepairReport& report) {
   const scene::RepairResult& result = report.result;
   const scene::Certificate& c = result.certificate;
-  std::string text = FormatDiagnostics(report.diagnostics);
+  std::vector<Diagnostic> serious;
+  for (const Diagnostic& d : report.diagnostics) {
+    if (d.severity != Severity::kNote) serious.push_back(d);
+  }
+  std::string text = FormatDiagnostics(serious);
   for (const scene::Fault& f : result.faults) {
     text += fmt::format("found {}: {}{}{}: {}\n", scene::FaultName(f.kind), f.subject, f.other.empty() ? "" : ", ", f.other, f.text);
   }

@@ -79,7 +79,9 @@ SceneRepairReport RepairScene(const SceneRepairOptions& options) {
   report.diagnostics = std::move(read.diagnostics);
   const bool valid = report.result.outcome == RepairOutcome::kClean || report.result.outcome == RepairOutcome::kRepaired;
   if (valid && report.result.certificate.holds && !options.out.empty()) {
-    const bool untouched = report.result.outcome == RepairOutcome::kClean && report.diagnostics.empty();
+    const bool recovered = std::any_of(report.diagnostics.begin(), report.diagnostics.end(),
+                                      [](const Diagnostic& d) { return d.severity != Severity::kNote; });
+    const bool untouched = report.result.outcome == RepairOutcome::kClean && !recovered;
     if (untouched && options.in.extension() == options.out.extension()) {
       const std::vector<uint8_t> bytes = ReadFile(options.in, kMaxSceneBytes);
       WriteFileAtomic(options.out, bytes);

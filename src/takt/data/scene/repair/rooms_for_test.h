@@ -68,7 +68,9 @@ class RoomMaker {
     for (int i = 0; i < recipe_.on_top; ++i) {
       Node node;
       node.id = "t" + std::to_string(i);
-      Node& carrier = scene_.room.children[Pick(floor_objects_)];
+      int chosen = Pick(floor_objects_);
+      while (!scene_.room.children[chosen].children.empty()) chosen = (chosen + 1) % floor_objects_;
+      Node& carrier = scene_.room.children[chosen];
       node.size_m = Vec3(U(0.08, 0.28), U(0.08, 0.28), U(0.05, 0.3));
       node.parent_from_node = Pose::Translation(0, 0, carrier.size_m.z());
       carrier.children.push_back(node);

@@ -231,6 +231,24 @@ Vec2 Corner(const Layout& layout, double angle) {
   return layout.middle + layout.extent_m * Vec2(std::cos(angle), std::sin(angle));
 }
 
+// Turns what fits nowhere at its yaw to the nearest yaw at which it does.
+void TurnToFit(Layout* layout, Placer* placer) {
+  constexpr int kSteps = 90;
+  const std::vector<char> nobody(layout->bodies.size(), 0);
+  for (const int i : layout->moving) {
+    Body& body = layout->bodies[i];
+    if (body.pinned) continue;
+    const double yaw = body.yaw;
+    Vec2 place;
+    for (int k = 0; k <= 2 * kSteps; ++k) {
+      const double turn = (k % 2 ? 1 : -1) * std::numbers::pi / 2 / kSteps * ((k + 1) / 2);
+      if (k > 0) layout->SetYaw(i, yaw + turn);
+      if (placer->Nearest(i, body.at, 2 * layout->extent_m, &nobody, &place)) break;
+      if (k == 2 * kSteps) layout->SetYaw(i, yaw);
+    }
+  }
+}
+
 }  // namespace
 
 void PolishHome(Layout* layout, Placer* placer, int sweeps) {
@@ -281,6 +299,7 @@ bool SolveLayout(Layout* layout, const Rng& rng, int effort, int* restarts) {
   Placer placer(layout);
   SettleYaws(layout, nullptr, &counter);
   if (Violation(*layout) <= 0) return true;
+  TurnToFit(layout, &placer);
   bool solved = PushApart(layout, 24, 160);
   if (!solved && effort > 0) {
     const Stances pushed = Save(*layout);
@@ -289,6 +308,7 @@ bool SolveLayout(Layout* layout, const Rng& rng, int effort, int* restarts) {
       ++*restarts;
       GoHome(layout);
       SettleYaws(layout, attempt < 2 ? nullptr : &rng, &counter);
+      TurnToFit(layout, &placer);
       if (attempt % 3 == 2) {
         Searcher searcher(layout, &placer, rng, &counter);
         const double angle = layout->main_yaw + std::numbers::pi / 4 + std::numbers::pi / 2 * (attempt / 3);
