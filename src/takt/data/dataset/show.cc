@@ -22,6 +22,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr size_t kTableRows = 200;
+constexpr int kGapPx = 2;       // between the pictures of a strip
 constexpr size_t kCurves = 6;  // told apart in one plot
 
 std::string Bytes(uint64_t bytes) {
@@ -95,17 +96,29 @@ class Page {
     for (int64_t i = 0; i < count; ++i) {
       frames.push_back(count == 1 ? 0 : i * (episode.length - 1) / (count - 1));
     }
-    std::vector<ReportPicture> strip;
+    // One picture, frame beside frame, so that it stays a row on any screen.
+    const int width_px = options_.width_px > 0 ? options_.width_px : 160;
+    Image8 strip;
     try {
-      pictures_.Read(episode, feature.name, frames, [&](int64_t frame, const Image8& picture) {
-        ReportPicture shown;
-        shown.image = Smaller(picture, options_.width_px > 0 ? options_.width_px : 256);
-        shown.label = fmt::format("{:.2f} s", static_cast<double>(frame) / set_.info.fps);
-        shown.alt = fmt::format("{}, episode {}, frame {}", feature.name, episode.index, frame);
-        strip.push_back(std::move(shown));
+      int next = 0;
+      pictures_.Read(episode, feature.name, frames, [&](int64_t, const Image8& picture) {
+        const Image8 small = Smaller(picture, width_px);
+        if (next == 0) {
+          strip = Image8(static_cast<int>(count) * (small.width_px + kGapPx) - kGapPx, small.height_px, 3);
+          std::fill(strip.pixels.begin(), strip.pixels.end(), uint8_t{255});
+        }
+        for (int y = 0; y < small.height_px; ++y) {
+          std::copy_n(small.row(y), 3 * small.width_px, strip.row(y) + 3 * next * (small.width_px + kGapPx));
+        }
+        ++next;
       });
-      report_.Pictures(strip, feature.name);
-      result_.pictures += static_cast<int64_t>(strip.size());
+      ReportPicture shown;
+      shown.image = std::move(strip);
+      shown.label = fmt::format("{}: {} of {} frames, 0 to {:.2f} s", feature.name, count, episode.length,
+                                static_cast<double>(frames.back()) / set_.info.fps);
+      shown.alt = fmt::format("{}, episode {}, {} frames side by side", feature.name, episode.index, count);
+      report_.Pictures({shown});
+      result_.pictures += count;
     } catch (const Error& error) {
       report_.Paragraph(fmt::format("{}: no pictures: {}", feature.name, error.what()));
     }
@@ -129,7 +142,6 @@ class Page {
       LinePlot plot;
       plot.title = plots == 1 ? feature.name : fmt::format("{} ({} of {})", feature.name, part + 1, plots);
       plot.x_label = "time [s]";
-      plot.y_label = feature.name;
       for (size_t e = part * kCurves; e < std::min(width, (part + 1) * kCurves); ++e) {
         PlotSeries series;
         series.name = names[e];
@@ -161,27 +173,24 @@ void Overview(const Dataset& set, const DatasetSummary& summary, Report& report)
                  summary.missing_files > 0 ? fmt::format("{} files are missing", summary.missing_files) : "",
                  summary.missing_files > 0 ? TileState::kWarn : TileState::kPlain}});
   ReportTable features;
-  features.caption = "What each frame holds";
-  features.columns = {{"feature", false}, {"type", false}, {"shape", false}, {"min", true}, {"mean", true}, {"max", true}};
+  features.columns = {{"feature", false}, {"type", false}, {"shape", false}, {"min", true}, {"max", true}};
   for (const Feature& feature : set.info.features) {
+    if (IsDefaultFeature(feature.name)) continue;
     std::string shape;
     for (const int64_t side : feature.shape) shape += fmt::format("{}{}", shape.empty() ? "" : " x ", side);
-    std::vector<std::string> row = {feature.name, feature.dtype, shape, "", "", ""};
+    std::vector<std::string> row = {feature.name, feature.dtype, shape, "", ""};
     const auto stats = set.stats.find(feature.name);
     if (stats != set.stats.end() && !stats->second.min.empty()) {
       const FeatureStats& s = stats->second;
-      double mean = 0;
-      for (const double m : s.mean) mean += m / static_cast<double>(s.mean.size());
       row[3] = fmt::format("{:.4g}", *std::min_element(s.min.begin(), s.min.end()));
-      row[4] = fmt::format("{:.4g}", mean);
-      row[5] = fmt::format("{:.4g}", *std::max_element(s.max.begin(), s.max.end()));
+      row[4] = fmt::format("{:.4g}", *std::max_element(s.max.begin(), s.max.end()));
     }
     features.rows.push_back(std::move(row));
   }
+  report.Section("What each frame holds");
   report.Table(features);
   BarChart lengths;
   lengths.title = "Episodes by length";
-  lengths.unit = "episodes";
   lengths.parts = {"episodes"};
   std::map<int64_t, double> bins;
   const double width_s = std::max(0.5, std::ceil((summary.longest_s - summary.shortest_s) / 8 * 2) / 2);

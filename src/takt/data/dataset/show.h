@@ -13,7 +13,7 @@ struct ShowOptions {
   std::vector<int64_t> episodes;  // which to show; empty: the first `count`, evenly spread over the set
   int count = 4;
   int frames = 8;                 // pictures in a strip
-  int width_px = 0;               // pictures wider than this are made smaller; 0 = 256
+  int width_px = 0;               // pictures wider than this are made smaller; 0 = 160
 };
 
 struct ShowReport {
