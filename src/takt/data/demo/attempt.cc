@@ -110,11 +110,13 @@ class Recorder {
       const Rng put(DrawsOf(stage_.seed, stage_.index, Draws::kPut).Words(s)[0], s);
       const auto pose_of = [&](std::string_view id) { return run_.ObjectPose(id); };
 
+      const bool free_yaw = step.kind == PutKind::kInto || !stage_.task.vessel_id.empty();
       PickRequest pick;
       pick.body_idx = body;
       pick.world_from_object_goals = PutPoses(stage_.scene, step, pose_of, put);
       pick.goal_lower_m = LowerDistance(stage_.scene, step);
       pick.keep_upright = stage_.task.keep_upright;
+      pick.free_yaw = free_yaw;
       if (!Carry(step, "pick", Plan([&] {
                    planner_.Observe(run_.world());
                    return planner_.Pick(pick);
@@ -127,6 +129,7 @@ class Recorder {
       PlaceRequest place;
       place.world_from_object_goals = pick.world_from_object_goals;
       place.lower_m = pick.goal_lower_m;
+      place.free_yaw = free_yaw;
       if (stage_.task.keep_upright) place.keep_upright_rad = 0.08;
       if (!stage_.task.vessel_id.empty()) {
         // Half of the slope that would reach the rim: a sudden start swings up to twice as far as it settles.

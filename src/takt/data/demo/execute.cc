@@ -120,9 +120,9 @@ bool Execution::Settle(double seconds) {
   }
   // Where the objects lie now is where the goals stand that are bolted down, or ride on an object.
   for (const PutStep& step : stage_.task.steps) {
-    const GoalBox box = GoalOf(stage_.scene, step);
-    const int target = stage_.ObjectIdx(step.target_id);
-    trace_.goals.push_back({stage_.ObjectIdx(step.object_id), target,
+    const int object = stage_.ObjectIdx(step.object_id), target = stage_.ObjectIdx(step.target_id);
+    const GoalBox box = GoalOf(stage_.scene, step, stage_.objects[static_cast<size_t>(object)].com_in_object_m);
+    trace_.goals.push_back({object, target,
                             target >= 0 ? box.target_from_box : ObjectPose(step.target_id) * box.target_from_box,
                             box.half_extents_m, box.max_tilt_rad});
   }
@@ -143,10 +143,11 @@ bool Execution::Apply(std::span<const float> action, int held_idx) {
     Command(q, v, from[joints] + share * (to[joints] - from[joints]));
     if (!world_.Step()) return false;
     peak_penetration = std::max(peak_penetration, world_.DeepestPenetration());
+    const std::vector<double> torques = world_.MotorForces();
     for (size_t j = 0; j < joints; ++j) {
-      peak_velocity[j] = std::max(peak_velocity[j], std::abs(world_.qvel()[static_cast<size_t>(joint_dof_[j])]));
-      peak_torque[j] =
-          std::max(peak_torque[j], std::abs(world_.actuator_forces()[static_cast<size_t>(joint_ctrl_[j])]));
+      const size_t dof = static_cast<size_t>(joint_dof_[j]);
+      peak_velocity[j] = std::max(peak_velocity[j], std::abs(world_.qvel()[dof]));
+      peak_torque[j] = std::max(peak_torque[j], std::abs(torques[dof]));
     }
     if (trace_.vessel_idx >= 0) {
       const Pose pose = world_.BodyPose(stage_.objects[static_cast<size_t>(trace_.vessel_idx)].body_idx);

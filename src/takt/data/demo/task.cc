@@ -294,10 +294,10 @@ double LowerDistance(const scene::Scene& scene, const PutStep& step) {
   return step.kind == PutKind::kInto ? 0.04 : 0.05;
 }
 
-GoalBox GoalOf(const scene::Scene& scene, const PutStep& step) {
+GoalBox GoalOf(const scene::Scene& scene, const PutStep& step, const Vec3& com_in_object_m) {
   const scene::Node& object = Need(scene, step.object_id);
   const scene::Node& target = Need(scene, step.target_id);
-  const double com_height = object.size_m.z() / 2;  // nearly: the catalogue's bodies are symmetric, or heavier below
+  const double com_height = com_in_object_m.z();
   switch (step.kind) {
     case PutKind::kInto: {
       const scene::Node& cavity = Need(scene, step.surface_id);

@@ -68,6 +68,7 @@ std::vector<Pose> PutPoses(const scene::Scene& scene, const PutStep& step, const
 // How far the object is lowered straight down at the end [m].
 double LowerDistance(const scene::Scene& scene, const PutStep& step);
 
-GoalBox GoalOf(const scene::Scene& scene, const PutStep& step);
+// `com_in_object_m`: centre of mass of the object of the step.
+GoalBox GoalOf(const scene::Scene& scene, const PutStep& step, const Vec3& com_in_object_m);
 
 }  // namespace takt::demo

@@ -32,11 +32,11 @@ TEST_P(EveryTask, FindsWhatItNeedsInItsRecipe) {
       EXPECT_NE(step.object_id, step.target_id);
       const std::vector<Pose> poses = PutPoses(scene, step, pose_of, Rng(1, i));
       ASSERT_FALSE(poses.empty());
-      const GoalBox box = GoalOf(scene, step);
+      const Vec3 com(0, 0, scene::Find(scene, step.object_id)->size_m.z() / 2);
+      const GoalBox box = GoalOf(scene, step, com);
       const Pose box_from_world = (pose_of(step.target_id) * box.target_from_box).Inverse();
-      const double com_m = scene::Find(scene, step.object_id)->size_m.z() / 2;
       // The first choice must lie in the goal, but for the little that it is dropped or lowered.
-      const Vec3 inside = (box_from_world * (poses.front() * Vec3(0, 0, com_m))).cwiseAbs() - box.half_extents_m;
+      const Vec3 inside = (box_from_world * (poses.front() * com)).cwiseAbs() - box.half_extents_m;
       EXPECT_LT(inside.maxCoeff(), 0.005) << task.instruction;
       EXPECT_GT(LowerDistance(scene, step), 0);
     }

@@ -62,6 +62,10 @@ class Writer {
     option.append_attribute("cone") = "elliptic";
     option.append_attribute("impratio") = "10";
     option.append_child("flag").append_attribute("multiccd") = "enable";
+    // MuJoCo 2 guesses the room for contacts from the bodies; a cup of 18 boxes on a plate needs more.
+    xml_node size = root_.append_child("size");
+    size.append_attribute("nconmax") = 400;
+    size.append_attribute("njmax") = 1200;
     // Twice the step is the stiffest contact that stays stable: softer ones let a part that drops sink by millimetres into
     // the thin floor of a bin, and deep contacts of flat shapes have normals that point sideways.
     xml_node contact = root_.append_child("default").append_child("geom");

@@ -2,6 +2,7 @@
 #include "takt/data/sim/mujoco_shim.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <mutex>
 #include <utility>
@@ -16,6 +17,42 @@ void OnWarning(const char*) {}
 
 constexpr char kVirtualName[] = "takt_model.xml";
 
+// MuJoCo 2.2.2 finds, now and then, contacts of two boxes far outside both and deeper than either is thick, for boxes that
+// rest flat on one another; a single one throws the upper box across the room. Such points are dropped: a contact lies in
+// both boxes, or between them.
+mjfCollision box_box = nullptr;
+
+bool InBox(const mjData* d, int geom_idx, const mjtNum* half, const mjtNum* point, mjtNum slack) {
+  const mjtNum* position = d->geom_xpos + 3 * geom_idx;
+  const mjtNum* rotation = d->geom_xmat + 9 * geom_idx;
+  for (int axis = 0; axis < 3; ++axis) {
+    mjtNum at = 0;
+    for (int k = 0; k < 3; ++k) at += rotation[3 * k + axis] * (point[k] - position[k]);
+    if (!(std::abs(at) <= half[axis] + slack)) return false;
+  }
+  return true;
+}
+
+#if mjVERSION_HEADER >= 3012000
+using FoundContact = mjPreContact;
+#else
+using FoundContact = mjContact;
+#endif
+
+template <class Data>
+int CheckedBoxBox(const mjModel* m, Data* d, FoundContact* contacts, int geom_a_idx, int geom_b_idx, mjtNum margin) {
+  const int count = box_box(m, d, contacts, geom_a_idx, geom_b_idx, margin);
+  const mjtNum slack = margin + 1e-3;
+  int kept = 0;
+  for (int i = 0; i < count; ++i) {
+    if (!InBox(d, geom_a_idx, m->geom_size + 3 * geom_a_idx, contacts[i].pos, slack)) continue;
+    if (!InBox(d, geom_b_idx, m->geom_size + 3 * geom_b_idx, contacts[i].pos, slack)) continue;
+    if (kept != i) contacts[kept] = contacts[i];
+    ++kept;
+  }
+  return kept;
+}
+
 }  // namespace
 
 void InstallHandlers() {
@@ -23,6 +60,8 @@ void InstallHandlers() {
   std::call_once(once, [] {
     mju_user_error = OnError;
     mju_user_warning = OnWarning;
+    box_box = mjCOLLISIONFUNC[mjGEOM_BOX][mjGEOM_BOX];
+    mjCOLLISIONFUNC[mjGEOM_BOX][mjGEOM_BOX] = CheckedBoxBox;
   });
 }
 
@@ -87,11 +126,7 @@ int Collide(const mjModel* m, mjData* d, int geom_a_idx, int geom_b_idx, double 
   if (swapped) std::swap(g1, g2);
   const mjfCollision function = mjCOLLISIONFUNC[m->geom_type[g1]][m->geom_type[g2]];
   if (function == nullptr) return 0;
-#if mjVERSION_HEADER >= 3012000
-  mjPreContact found[mjMAXCONPAIR];
-#else
-  mjContact found[mjMAXCONPAIR];
-#endif
+  FoundContact found[mjMAXCONPAIR];
   const int count = std::min(function(m, d, found, g1, g2, margin_m), room);
   for (int i = 0; i < count; ++i) {
 #if mjVERSION_HEADER >= 3012000

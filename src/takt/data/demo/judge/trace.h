@@ -38,7 +38,7 @@ struct Sample {
   double time_s = 0;
   std::vector<double> joint_rad;            // [J]
   std::vector<double> peak_velocity_rad_s;  // [J] largest magnitude in the step
-  std::vector<double> peak_torque_n_m;      // [J] largest magnitude of the actuator torque in the step
+  std::vector<double> peak_torque_n_m;      // [J] largest magnitude of the motor's torque in the step
   std::vector<double> action;               // [A] targets that were commanded for this step
   double opening_m = 0;                     // of the gripper
   Pose world_from_tool;

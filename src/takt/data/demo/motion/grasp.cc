@@ -123,6 +123,7 @@ class Finder {
     grasp.contact_b_m = at.point_m + closing * grasp.width_m;
     grasp.normal_a = at.normal;
     grasp.normal_b = hit.normal;
+    if (!(Lever(grasp) <= o_.max_lever_m)) return;
     const Vec3 middle = 0.5 * (grasp.contact_a_m + grasp.contact_b_m);
     // The first approach comes as straight from above as the axis allows.
     const Vec3 down = -support_.normal;
@@ -141,6 +142,15 @@ class Finder {
       grasp.object_from_tool = {Quat(r).normalized(), middle};
       Judge(grasp);
     }
+  }
+
+  // Distance of the centre of mass from the line between the contacts, seen along the support's normal.
+  double Lever(const Grasp& grasp) const {
+    const auto flat = [&](const Vec3& v) { return Vec3(v - support_.normal * support_.normal.dot(v)); };
+    const Vec3 from = flat(grasp.contact_a_m - com_m_), along = flat(grasp.contact_b_m - grasp.contact_a_m);
+    const double length2 = along.squaredNorm();
+    const double share = length2 > 0 ? std::clamp(-from.dot(along) / length2, 0.0, 1.0) : 0.0;
+    return (from + share * along).norm();
   }
 
   void Judge(Grasp grasp) {

@@ -23,6 +23,9 @@ struct GripperShape {
 
 struct GraspOptions {
   double friction = 0.6;          // of the pads on the object
+  // How far the centre of mass may lie beside the line between the contacts, seen along the support's normal: beyond, its
+  // weight turns the object between the pads. A cup held by its rim, a long part held by its end.
+  double max_lever_m = 1e9;
   int samples = 250;              // contact points drawn
   int approaches = 16;            // directions tried around each closing axis
   int max_grasps = 64;

@@ -62,6 +62,7 @@ struct PlannerOptions {
   double torque_share = 0.85;     // of the torque limits that timing may use; the rest is for the controller
   double close_s = 0.5, open_s = 0.35;  // how long the gripper takes
   double friction = 0.6;          // assumed between pads and object
+  double max_lever_m = 0.012;     // GraspOptions::max_lever_m
   double max_load_kg = 1e9;       // grasps of heavier bodies: kNoGrasp
   int max_grasps_tried = 24;      // grasps that pass IK and are planned for, at most
   RrtOptions rrt;

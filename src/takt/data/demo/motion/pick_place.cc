@@ -47,6 +47,7 @@ MotionPlan MotionPlanner::Impl::Pick(const PickRequest& request) {
     const TriMesh mesh = BodyMesh(model, body);
     GraspOptions grasp_options;
     grasp_options.friction = options.friction;
+    grasp_options.max_lever_m = options.max_lever_m;
     grasp_options.keep_upright = request.keep_upright;
     grasp_options.seed = options.seed;
     const Vec3 com = world_from_object.Inverse() * scene.world().SubtreeCom(body);
