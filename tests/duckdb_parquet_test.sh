@@ -3,12 +3,13 @@
 # Parquet files by two readers that share nothing: ours, and DuckDB under Node. Skipped (77) where Node or the network
 # is not there.
 #
-#   duckdb_parquet_test.sh PARQUET_DUMP NPM_FOLDER [DATASETS]
+#   duckdb_parquet_test.sh PARQUET_DUMP NPM_FOLDER [DATASETS [WRITE_DATASET]]
 # shellcheck source=tests/lib.sh
 . "$(dirname -- "$0")/lib.sh"
 dump=$1
 npm_folder=$2
 datasets=${3-}
+write_dataset=${4-}
 script=$(dirname -- "$0")/duckdb_parquet.mjs
 
 skip() {
@@ -55,6 +56,18 @@ compare "written by DuckDB" "$work/duckdb_written"/*.parquet
 # The test can fail: a file of other values has other sums.
 run "$dump" dump "$work/ours_written/takt_none_page.parquet" "$work/duckdb_written/duckdb_V1_zstd.parquet"
 [ "$(grep -o '"sha256":"[0-9a-f]*"' "$work/out" | sort | uniq -d | wc -l)" -eq 0 ] || fail "different columns, equal sums"
+
+# Whole datasets: data, tables of episodes, tasks.
+if [ -n "$write_dataset" ]; then
+  mkdir "$work/sets"
+  run "$write_dataset" "$work/sets"
+  expect_status 0 "datasets written by Takt"
+  for layout in v30_video v30_image v21_video; do
+    mapfile -t files < <(find "$work/sets/$layout" -name '*.parquet' | sort)
+    [ "${#files[@]}" -ge 3 ] || fail "$layout: expected data files and tables"
+    compare "a dataset written by Takt, $layout" "${files[@]}"
+  done
+fi
 
 if [ -n "$datasets" ] && [ -d "$datasets" ]; then
   mkdir "$work/rewritten"
