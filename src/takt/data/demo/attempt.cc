@@ -113,7 +113,10 @@ class Recorder {
       const bool free_yaw = step.kind == PutKind::kInto || !stage_.task.vessel_id.empty();
       PickRequest pick;
       pick.body_idx = body;
-      pick.world_from_object_goals = PutPoses(stage_.scene, step, pose_of, put);
+      const std::vector<std::vector<Pose>> rounds = PutPoses(stage_.scene, step, pose_of, put);
+      for (const std::vector<Pose>& round : rounds) {
+        pick.world_from_object_goals.insert(pick.world_from_object_goals.end(), round.begin(), round.end());
+      }
       pick.goal_lower_m = LowerDistance(stage_.scene, step);
       pick.keep_upright = stage_.task.keep_upright;
       pick.free_yaw = free_yaw;
@@ -127,7 +130,6 @@ class Recorder {
       if (!run_.Holds(object)) return true;  // the judge will say what that means
 
       PlaceRequest place;
-      place.world_from_object_goals = pick.world_from_object_goals;
       place.lower_m = pick.goal_lower_m;
       place.free_yaw = free_yaw;
       if (stage_.task.keep_upright) place.keep_upright_rad = 0.08;
@@ -140,13 +142,17 @@ class Recorder {
         const int target = stage_.model->FindBody(step.target_id);
         if (target >= 0) place.may_touch = {target};
       }
-      if (!Carry(step, "place", Plan([&] {
-                   planner_.Observe(run_.world(), body);
-                   return planner_.Place(place);
-                 }),
-                 object)) {
-        return false;
-      }
+      const MotionPlan put_down = Plan([&] {
+        MotionPlan plan;
+        for (const std::vector<Pose>& round : rounds) {
+          planner_.Observe(run_.world(), body);
+          place.world_from_object_goals = round;
+          plan = planner_.Place(place);
+          if (plan.Ok()) break;
+        }
+        return plan;
+      });
+      if (!Carry(step, "place", put_down, object)) return false;
     }
     const MotionPlan home = Plan([&] {
       planner_.Observe(run_.world());

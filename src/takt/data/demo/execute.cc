@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "takt/core/base/error.h"
 #include "takt/data/scene/model/walk.h"
@@ -68,6 +69,7 @@ Execution::Execution(const Stage& stage, std::shared_ptr<const sim::Model> model
     world_.mutable_qpos()[static_cast<size_t>(joint.qpos_idx)] = robot.gripper_open;
   }
   last_action_.push_back(static_cast<float>(robot.gripper_width_m));
+  before_last_ = last_action_;
 }
 
 double Execution::opening_m() const {
@@ -132,15 +134,18 @@ bool Execution::Settle(double seconds) {
 
 bool Execution::Apply(std::span<const float> action, int held_idx) {
   const size_t joints = joint_qpos_.size();
-  std::vector<double> from(last_action_.begin(), last_action_.end()), to(action.begin(), action.end());
-  std::vector<double> q(joints), v(joints), peak_velocity(joints, 0.0), peak_torque(joints, 0.0);
-  for (size_t j = 0; j < joints; ++j) v[j] = (to[j] - from[j]) / period_s_;
+  const std::vector<double> a0(before_last_.begin(), before_last_.end()), a1(last_action_.begin(), last_action_.end()),
+      a2(action.begin(), action.end());
+  std::vector<double> q(joints + 1), v(joints), peak_velocity(joints, 0.0), peak_torque(joints, 0.0);
   double peak_penetration = 0;
   std::vector<VesselMotion> vessel_motion;
   for (int s = 1; s <= steps_per_action_; ++s) {
-    const double share = static_cast<double>(s) / steps_per_action_;
-    for (size_t j = 0; j < joints; ++j) q[j] = from[j] + share * (to[j] - from[j]);
-    Command(q, v, from[joints] + share * (to[joints] - from[joints]));
+    const double u = static_cast<double>(s) / steps_per_action_;
+    for (size_t j = 0; j <= joints; ++j) {
+      q[j] = 0.5 * ((1 - u) * (1 - u) * a0[j] + (1 + 2 * u * (1 - u)) * a1[j] + u * u * a2[j]);
+      if (j < joints) v[j] = ((1 - u) * (a1[j] - a0[j]) + u * (a2[j] - a1[j])) / period_s_;
+    }
+    Command(std::span(q).first(joints), v, q[joints]);
     if (!world_.Step()) return false;
     peak_penetration = std::max(peak_penetration, world_.DeepestPenetration());
     const std::vector<double> torques = world_.MotorForces();
@@ -159,10 +164,10 @@ bool Execution::Apply(std::span<const float> action, int held_idx) {
   sample.peak_torque_n_m = std::move(peak_torque);
   sample.peak_penetration_m = peak_penetration;
   sample.vessel_motion = std::move(vessel_motion);
-  sample.action = std::move(to);
+  sample.action = a2;
   sample.held_idx = held_idx;
   trace_.samples.push_back(std::move(sample));
-  last_action_.assign(action.begin(), action.end());
+  before_last_ = std::exchange(last_action_, Action(action.begin(), action.end()));
   Hash();
   return true;
 }

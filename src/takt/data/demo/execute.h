@@ -58,7 +58,7 @@ class Execution {
   int gripper_qpos_ = -1, gripper_ctrl_ = -1, tool_site_ = -1;
   double opening_per_unit_ = 1;     // metres of opening per unit of the gripper's joint
   std::vector<int> touch_of_body_;  // [bodies] object index or kTouch...
-  Action last_action_;
+  Action before_last_, last_action_;
   Trace trace_;
   Sha256 hash_;
 };

@@ -123,7 +123,8 @@ const scene::Node* BinFor(const scene::Node& object, const Cast& cast) {
 
 double FootprintRadius(const scene::Node& node) { return 0.5 * node.size_m.head<2>().norm(); }
 
-std::vector<Pose> PosesInto(const scene::Scene& scene, const PutStep& step, const PoseOf& pose_of, const Rng& rng) {
+std::vector<std::vector<Pose>> PosesInto(const scene::Scene& scene, const PutStep& step, const PoseOf& pose_of,
+                                         const Rng& rng) {
   const scene::Node& object = Need(scene, step.object_id);
   const scene::Node& surface = Need(scene, step.surface_id);
   const Pose world_from_surface = pose_of(step.target_id) * surface.parent_from_node;
@@ -154,18 +155,16 @@ std::vector<Pose> PosesInto(const scene::Scene& scene, const PutStep& step, cons
   }
   std::stable_sort(places.begin(), places.end(), [](const Place& a, const Place& b) { return a.gap_m > b.gap_m; });
   places.resize(8);
-  std::vector<Pose> poses;
-  // Low in the cavity first; then let go above the rim, where the gripper has room.
+  // Low in the cavity first: what falls tumbles. Else let go above the rim, where the gripper has room.
+  std::vector<std::vector<Pose>> rounds;
   for (const double height : {0.004, surface.size_m.z() + 0.01}) {
+    std::vector<Pose>& poses = rounds.emplace_back();
     for (size_t p = 0; p < places.size(); ++p) {
       const double yaw = 2 * kPi * rng.UniformDouble(1000 + p);
-      for (int turn = 0; turn < (height > 0.01 ? 1 : 2); ++turn) {
-        const Vec3 at(places[p].at.x(), places[p].at.y(), height);
-        poses.push_back(world_from_surface * Pose::Yaw(yaw + turn * kPi / 2, at));
-      }
+      poses.push_back(world_from_surface * Pose::Yaw(yaw, Vec3(places[p].at.x(), places[p].at.y(), height)));
     }
   }
-  return poses;
+  return rounds;
 }
 
 std::vector<Pose> PosesOnto(const scene::Scene& scene, const PutStep& step, const PoseOf& pose_of, const Rng& rng) {
@@ -276,14 +275,15 @@ Task MakeTask(TaskKind kind, const scene::Scene& scene, const Rng& rng, int sort
   return task;
 }
 
-std::vector<Pose> PutPoses(const scene::Scene& scene, const PutStep& step, const PoseOf& pose_of, const Rng& rng) {
+std::vector<std::vector<Pose>> PutPoses(const scene::Scene& scene, const PutStep& step, const PoseOf& pose_of,
+                                        const Rng& rng) {
   switch (step.kind) {
     case PutKind::kInto:
       return PosesInto(scene, step, pose_of, rng);
     case PutKind::kOnto:
-      return PosesOnto(scene, step, pose_of, rng);
+      return {PosesOnto(scene, step, pose_of, rng)};
     case PutKind::kInsert:
-      return PosesInsert(scene, step, pose_of);
+      return {PosesInsert(scene, step, pose_of)};
   }
   return {};
 }

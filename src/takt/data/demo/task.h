@@ -61,9 +61,10 @@ Task MakeTask(TaskKind kind, const scene::Scene& scene, const Rng& rng, int sort
 // Where an object is now: world_from_object.
 using PoseOf = std::function<Pose(std::string_view object_id)>;
 
-// Poses in the world that the object of a step may be put at, the preferred ones first, up to about 24: free of what
-// lies in the cavity already, every allowed turn about the vertical.
-std::vector<Pose> PutPoses(const scene::Scene& scene, const PutStep& step, const PoseOf& pose_of, const Rng& rng);
+// Poses in the world that the object of a step may be put at: rounds of equally good ones, the best round first. They
+// are free of what lies in the cavity already, in every allowed turn about the vertical.
+std::vector<std::vector<Pose>> PutPoses(const scene::Scene& scene, const PutStep& step, const PoseOf& pose_of,
+                                        const Rng& rng);
 
 // How far the object is lowered straight down at the end [m].
 double LowerDistance(const scene::Scene& scene, const PutStep& step);

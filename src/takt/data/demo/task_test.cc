@@ -30,7 +30,7 @@ TEST_P(EveryTask, FindsWhatItNeedsInItsRecipe) {
     const PoseOf pose_of = [&](std::string_view id) { return scene::WorldFromNode(scene, id); };
     for (const PutStep& step : task.steps) {
       EXPECT_NE(step.object_id, step.target_id);
-      const std::vector<Pose> poses = PutPoses(scene, step, pose_of, Rng(1, i));
+      const std::vector<Pose> poses = PutPoses(scene, step, pose_of, Rng(1, i)).front();
       ASSERT_FALSE(poses.empty());
       const Vec3 com(0, 0, scene::Find(scene, step.object_id)->size_m.z() / 2);
       const GoalBox box = GoalOf(scene, step, com);
