@@ -110,12 +110,16 @@ bool SwappedSize(Scene* scene, Draws& draws) {  // y up
   return true;
 }
 bool DuplicateId(Scene* scene, Draws& draws) {
-  auto [a, pa] = AnyObject(scene, draws, 0);
-  auto [b, pb] = AnyObject(scene, draws, 0);
-  if (a == nullptr || a == b) return false;
-  const bool named = std::any_of(scene->relations.begin(), scene->relations.end(), [&](const Relation& r) { return r.subject == b->id || r.target == b->id; });
-  if (named) return false;  // which of the two a relation means cannot be known
-  b->id = a->id;
+  std::vector<std::pair<Node*, Node*>> objects;
+  Collect(&scene->room, nullptr, &objects);
+  const size_t i = draws.Pick(objects.size()), j = draws.Pick(objects.size());
+  if (i >= j) return false;
+  for (const Relation& r : scene->relations) {  // which of the two a relation means cannot be known
+    for (const Node* node : {objects[i].first, objects[j].first}) {
+      if (r.subject == node->id || r.target == node->id) return false;
+    }
+  }
+  objects[j].first->id = objects[i].first->id;
   return true;
 }
 bool MissingParent(Scene* scene, Draws& draws) {  // what hung from something hangs from the room, its local place unchanged

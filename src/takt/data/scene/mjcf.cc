@@ -64,8 +64,11 @@ class Writer {
     option.append_child("flag").append_attribute("multiccd") = "enable";
     // MuJoCo 2 guesses the room for contacts from the bodies; a cup of 18 boxes on a plate needs more.
     xml_node size = root_.append_child("size");
-    size.append_attribute("nconmax") = 400;
-    size.append_attribute("njmax") = 1200;
+    int objects = 0;
+    Walk(scene, [&](const Node& node, const Node*, const Pose&) { objects += node.kind == NodeKind::kObject; });
+    const int contacts = std::max(400, 20 * objects);  // 50 parts on a bench have 500
+    size.append_attribute("nconmax") = contacts;
+    size.append_attribute("njmax") = 3 * contacts;
     // Twice the step is the stiffest contact that stays stable: softer ones let a part that drops sink by millimetres into
     // the thin floor of a bin, and deep contacts of flat shapes have normals that point sideways.
     xml_node contact = root_.append_child("default").append_child("geom");

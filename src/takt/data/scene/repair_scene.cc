@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "takt/core/base/error.h"
 #include "takt/core/base/file.h"
@@ -13,22 +14,37 @@
 namespace takt::scene {
 namespace {
 
-// Puts each object that physics moved where the next repair should start from.
+constexpr double kNudge_rad = 0.05;
+
+// Id of the node that holds this one in the tree.
+std::string Parent(const Scene& scene, const std::string& id) {
+  std::string found;
+  Walk(scene, [&](const Node& node, const Node* parent, const Pose&) {
+    if (parent != nullptr && node.id == id) found = parent->id;
+  });
+  return found;
+}
+
+// Puts each object that physics moved where the next repair should start from. Where something fell or flew, only that
+// is touched: what it has hit stays.
 void Follow(Scene* scene, const SettleReport& settle, int round) {
+  const auto fell = [](const Settled& s) {
+    const double tilt = std::acos(std::clamp((s.world_from_node.rotation * Vec3::UnitZ()).z(), -1.0, 1.0));
+    return s.drift_m > 0.1 || tilt > 0.2;
+  };
+  bool any_fell = false;
+  for (const Settled& s : settle.objects) any_fell = any_fell || (!s.stable && fell(s));
   for (const Settled& s : settle.objects) {
-    if (s.stable) continue;
+    if (s.stable || (any_fell && !fell(s))) continue;
     Node* node = Find(scene, s.id);
     if (node == nullptr) continue;
-    const Pose old = WorldFromNode(*scene, s.id);
-    const Pose parent = old * node->parent_from_node.Inverse();
-    const double tilt = std::acos(std::clamp((s.world_from_node.rotation * Vec3::UnitZ()).z(), -1.0, 1.0));
-    const bool fell = s.world_from_node.translation_m.z() < old.translation_m.z() - 0.02;
-    if (fell || (node->upright && tilt > 0.0349)) {
-      // It cannot stand there: ever nearer to the middle of what is above it in the tree.
-      const double keep = 1 - 0.5 * (round + 1);
-      node->parent_from_node.translation_m.x() *= std::max(0.0, keep);
-      node->parent_from_node.translation_m.y() *= std::max(0.0, keep);
+    if (fell(s)) {  // turned a little, then ever nearer to the middle of its parent as well
+      node->parent_from_node = node->parent_from_node * Pose::Yaw(kNudge_rad);
+      const double keep = std::max(0.0, 1 - 0.4 * round);
+      const bool on_floor = scene->room.id == Parent(*scene, s.id);
+      if (!on_floor) node->parent_from_node.translation_m.head<2>() *= keep;
     } else {
+      const Pose parent = WorldFromNode(*scene, s.id) * node->parent_from_node.Inverse();
       node->parent_from_node = parent.Inverse() * s.world_from_node;
     }
   }

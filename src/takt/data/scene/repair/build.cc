@@ -231,6 +231,24 @@ class Builder {
     return (high - low).minCoeff();
   }
 
+  // Where an item will be when its own level is done: what rides off its support will come back to it.
+  Pose PlaceOnSupport(int body, int item) const {
+    Pose pose = tree_.items[item].world_from_node;
+    if (out_.bodies[body].item == item || tree_.items[item].support_idx < 0) return pose;
+    const Support& support = tree_.supports[tree_.items[item].support_idx];
+    const Pose world = tree_.WorldFromSupport(tree_.items[item].support_idx);
+    const Vec2 local = Flat(world.Inverse() * pose.translation_m);
+    bool inside = true;
+    Vec2 middle = Vec2::Zero();
+    for (size_t k = 0; k < support.outline_m.size(); ++k) {
+      const Vec2& a = support.outline_m[k];
+      inside = inside && Cross(support.outline_m[(k + 1) % support.outline_m.size()] - a, local - a) >= 0;
+      middle += a / static_cast<double>(support.outline_m.size());
+    }
+    if (!inside) pose.translation_m = world * Vec3(middle.x(), middle.y(), 0);
+    return pose;
+  }
+
   // Place and yaw of an item in the frame of the body that carries it.
   void InBody(int body, int item, const Vec3& point_in_node, Vec2* at, double* yaw) const {
     const Body& b = out_.bodies[body];
@@ -240,7 +258,7 @@ class Builder {
       *yaw = 0;
       return;
     }
-    const Vec2 d = Flat(tree_.items[item].world_from_node * point_in_node) - b.at;
+    const Vec2 d = Flat(PlaceOnSupport(body, item) * point_in_node) - b.at;
     *at = Vec2(c * d.x() + s * d.y(), -s * d.x() + c * d.y());
     *yaw = b.item == item ? 0.0 : WrapAngle(YawOf(tree_.items[item].world_from_node.rotation) - b.yaw);
   }

@@ -9,6 +9,7 @@
 #include <set>
 
 #include "takt/data/scene/repair/measure.h"
+#include "takt/data/scene/repair/mend.h"
 
 namespace takt::scene {
 namespace {
@@ -91,6 +92,8 @@ class Measuring {
         Add(FaultKind::kNotFinite, node.id, {}, std::numeric_limits<double>::quiet_NaN(), "pose or size is no usable number");
       } else if (node.kind == NodeKind::kObject && node.size_m.maxCoeff() > std::max(kLargerThanRoom, room_extent_m_)) {
         Add(FaultKind::kUnits, node.id, {}, node.size_m.maxCoeff() - room_extent_m_, "larger than the room: millimetres?");
+      } else if (Vec3 meant; node.kind == NodeKind::kObject && AxesSwapped(node, tree_.scene->room.height_m, room_extent_m_, &meant)) {
+        Add(FaultKind::kSwappedAxes, node.id, {}, (node.size_m - meant).norm(), "the axes of its size are in another order");
       }
     }
   }
@@ -310,6 +313,7 @@ const char* FaultName(FaultKind kind) {
     case FaultKind::kNotFinite: return "not_finite";
     case FaultKind::kDuplicateId: return "duplicate_id";
     case FaultKind::kUnits: return "units";
+    case FaultKind::kSwappedAxes: return "swapped_axes";
     case FaultKind::kPenetration: return "penetration";
     case FaultKind::kOutOfBounds: return "out_of_bounds";
     case FaultKind::kFloating: return "floating";

@@ -28,6 +28,7 @@ enum class FaultKind {
   kNotFinite,         // a pose or a size is NaN, infinite, not positive or absurd
   kDuplicateId,       // another node before it has the same id
   kUnits,             // a size is a thousand times too large: millimetres
+  kSwappedAxes,       // size_m names the axes in another order than the parts do
   kPenetration,       // subject and other overlap
   kOutOfBounds,       // subject sticks out of the room, or of the cavity that holds it
   kFloating,          // lowest point above the support

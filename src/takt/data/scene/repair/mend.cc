@@ -51,6 +51,11 @@ class Mender {
       node->size_m = node->size_m.cwiseAbs();
       changed_ = true;
     }
+    Vec3 meant;
+    if (AxesSwapped(*node, scene_->room.height_m, extent_m_, &meant)) {
+      node->size_m = meant;
+      changed_ = true;
+    }
     if (!(extent_m_ > 0) || !(node->size_m.maxCoeff() > std::max(20.0, extent_m_))) return;
     node->size_m *= kMillimetres;
     for (Part& part : node->parts) {
@@ -87,6 +92,28 @@ class Mender {
 };
 
 }  // namespace
+
+bool AxesSwapped(const Node& node, double room_height_m, double room_extent_m, Vec3* size_m) {
+  const Vec3 s = node.size_m;
+  if (node.parts.empty()) {
+    *size_m = Vec3(s.x(), s.z(), s.y());
+    return node.upright && room_height_m > 0 && s.z() > room_height_m && s.z() <= room_extent_m && s.y() <= room_height_m;
+  }
+  Vec3 low = Vec3::Constant(INFINITY), high = -low;
+  for (const Part& part : node.parts) {
+    if (part.shape == ShapeKind::kMesh) return false;
+    const Eigen::Matrix3d turn = part.object_from_part.rotation.toRotationMatrix().cwiseAbs();
+    const Vec3 half = turn * part.size_m / 2;
+    low = low.cwiseMin(part.object_from_part.translation_m - half);
+    high = high.cwiseMax(part.object_from_part.translation_m + half);
+  }
+  const Vec3 extents = high - low;
+  const auto same = [&](const Vec3& a) { return (a - extents).norm() <= 1e-3 * extents.norm(); };
+  if (!extents.allFinite() || same(s)) return false;
+  *size_m = extents;
+  const Vec3 orders[] = {{s.x(), s.z(), s.y()}, {s.z(), s.y(), s.x()}, {s.y(), s.x(), s.z()}, {s.y(), s.z(), s.x()}, {s.z(), s.x(), s.y()}};
+  return std::any_of(std::begin(orders), std::end(orders), same);
+}
 
 bool MendValues(Scene* scene) { return Mender(scene).Run(); }
 
