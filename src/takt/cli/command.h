@@ -28,6 +28,7 @@ struct Context {
 // right. Work reports failure by takt::Error. A new group is declared here and named in kGroups of run.cc.
 void RegisterCapture(CLI::App& app, Context& context);
 void RegisterDataset(CLI::App& app, Context& context);
+void RegisterDemo(CLI::App& app, Context& context);
 void RegisterScene(CLI::App& app, Context& context);
 void RegisterSim(CLI::App& app, Context& context);
 void RegisterSplat(CLI::App& app, Context& context);

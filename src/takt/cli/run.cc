@@ -24,8 +24,8 @@ namespace {
 constexpr int kUsageStatus = 2;
 constexpr int kBrokenPipeStatus = 128 + SIGPIPE;
 
-constexpr void (*kGroups[])(CLI::App&, Context&) = {RegisterCapture, RegisterDataset, RegisterScene, RegisterSim,
-                                                    RegisterSplat};
+constexpr void (*kGroups[])(CLI::App&, Context&) = {RegisterCapture, RegisterDataset, RegisterDemo,
+                                                    RegisterScene,   RegisterSim,     RegisterSplat};
 
 // Insertions, deletions, replacements and swaps of neighbours that turn `a` into `b`.
 size_t EditDistance(std::string_view a, std::string_view b) {
