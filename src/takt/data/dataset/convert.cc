@@ -4,8 +4,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstring>
 #include <map>
-#include <set>
+#include <optional>
 #include <utility>
 
 #include "takt/core/base/error.h"
@@ -199,6 +200,55 @@ class EpisodeSource {
   std::map<std::string, FilmCutter> cutters_;  // of each camera, the last film
 };
 
+// Bit for bit: NaN is like itself.
+bool SameBits(const Values& a, const Values& b) {
+  return a.index() == b.index() && std::visit(
+                                       [&](const auto& left) {
+                                         using T = std::decay_t<decltype(left)>;
+                                         const T& right = std::get<T>(b);
+                                         if constexpr (std::is_same_v<T, Blobs>) {
+                                           return left == right;
+                                         } else {
+                                           return left.size() == right.size() &&
+                                                  (left.empty() || std::memcmp(left.data(), right.data(),
+                                                                               left.size() * sizeof(left[0])) == 0);
+                                         }
+                                       },
+                                       a);
+}
+
+// What a run before this one wrote: goes on only where it is what this one would write.
+class WrittenBefore {
+ public:
+  WrittenBefore(const fs::path& out, const std::vector<Feature>& targets, int64_t episodes)
+      : out_(out), targets_(targets) {
+    if (episodes == 0) return;
+    set_ = LoadDataset(out);
+    reader_.emplace(set_);
+  }
+  void Check(int64_t number, const EpisodeMeta& meta, EpisodeReader& source) {
+    const EpisodeMeta& have = set_.episodes.at(static_cast<size_t>(number));
+    std::vector<std::string> names;
+    for (const Feature& feature : targets_) {
+      if (!feature.IsPicture()) names.push_back(feature.name);
+    }
+    bool same = have.length == meta.length;
+    if (same && !names.empty()) {
+      const EpisodeData a = reader_->Read(have, names), b = source.Read(meta, names);
+      for (const std::string& name : names) same = same && SameBits(a.Numbers(name), b.Numbers(name));
+    }
+    if (same) return;
+    throw Error(ErrorCode::kBadInput, out_.string(),
+                fmt::format("holds another episode {} than is to be written", number), "give --out another folder");
+  }
+
+ private:
+  const fs::path& out_;
+  const std::vector<Feature>& targets_;
+  Dataset set_;
+  std::optional<EpisodeReader> reader_;
+};
+
 std::vector<const EpisodeMeta*> Chosen(const Dataset& set, const std::vector<int64_t>& wanted) {
   std::vector<const EpisodeMeta*> chosen;
   std::map<int64_t, const EpisodeMeta*> at;
@@ -253,6 +303,11 @@ ConvertReport Run(const std::vector<fs::path>& in, const fs::path& out, const Co
   }
   DatasetWriter writer(out, writing);
   if (!options.episodes.empty()) total = static_cast<int64_t>(options.episodes.size());
+  if (writer.episodes() > total) {
+    throw Error(ErrorCode::kBadInput, out.string(), "holds more episodes than are to be written",
+                "give --out another folder");
+  }
+  WrittenBefore written(out, targets, writer.episodes());
   ProgressUpdate update{in.size() > 1 ? "merge" : "convert", 0, static_cast<uint64_t>(total), "episodes", {}};
   int64_t number = 0;
   bool complete = true;  // the histograms of the pictures
@@ -264,10 +319,15 @@ ConvertReport Run(const std::vector<fs::path>& in, const fs::path& out, const Co
         report.notes.push_back(fmt::format("{}: {}: not taken along", folder.string(), note.substr(0, note.rfind(" is kept"))));
       }
     }
+    EpisodeReader again(set);
     EpisodeSource source(set, targets, options, writing.format == DatasetFormat::kV30, &report);
     for (const EpisodeMeta* episode : Chosen(set, options.episodes)) {
       ThrowIfInterrupted();
-      if (number++ < writer.episodes()) continue;  // a run before this one wrote it
+      if (number < writer.episodes()) {
+        written.Check(number++, *episode, again);
+        continue;
+      }
+      ++number;
       writer.Add(source.Get(*episode));
       update.done = static_cast<uint64_t>(number);
       if (progress) progress(update);

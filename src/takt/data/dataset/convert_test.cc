@@ -80,6 +80,24 @@ TEST_F(ConvertTest, ChangesTheCodingOfPictures) {
   ExpectSameFiles(folder_ / "h264", folder_ / "same");
 }
 
+TEST_F(ConvertTest, GoesOnOnlyWithItsOwnResult) {
+  const WriterOptions options = SmallOptions(DatasetFormat::kV30);
+  WriteSmallSet(folder_ / "set", options, 4);
+  WriteSmallSet(folder_ / "other", options, 4, 5);
+  {
+    DatasetWriter writer(folder_ / "copy", options);  // as a run that was stopped leaves it
+    for (int i = 0; i < 2; ++i) writer.AddEpisode(SmallEpisode(i, 12 + i % 5));
+  }
+  EXPECT_THROW(Convert(folder_ / "other", folder_ / "copy", {}), Error);
+  EXPECT_EQ(Convert(folder_ / "set", folder_ / "copy", {}).films_copied, 2);
+  ExpectSameFiles(folder_ / "set", folder_ / "copy");
+  EXPECT_THROW(Convert(folder_ / "other", folder_ / "copy", {}), Error);
+  ConvertOptions one;
+  one.episodes = {0};
+  EXPECT_THROW(Convert(folder_ / "set", folder_ / "copy", one), Error);
+  ExpectSameFiles(folder_ / "set", folder_ / "copy");
+}
+
 TEST_F(ConvertTest, TakesSomeEpisodes) {
   WriteSmallSet(folder_ / "set", SmallOptions(DatasetFormat::kV30), 5);
   ConvertOptions options;

@@ -60,6 +60,8 @@ class EpisodeReader {
  public:
   // Borrows the set.
   explicit EpisodeReader(const Dataset& dataset);
+  EpisodeReader(const EpisodeReader&) = delete;
+  EpisodeReader& operator=(const EpisodeReader&) = delete;
   ~EpisodeReader();
 
   // `columns`: only these; empty: all. Errors: not_found (the file); bad_input (damage, fewer rows than the tables say).

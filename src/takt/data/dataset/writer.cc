@@ -378,9 +378,13 @@ void DatasetWriter::Add(PreparedEpisode episode, Json extra) {
   std::vector<Array> columns;
   for (const Field& field : s.fields) columns.push_back(std::move(p.columns.at(field.name)));
 
-  const DatasetInfo before = s.info;
-  const auto restore = [&] {
-    s.info = before;
+  const int64_t tasks_before = s.info.total_tasks;
+  const Json splits_before = s.info.splits;
+  const auto restore = [&] {  // the counters alone: Prepare may be reading the features on another thread
+    s.info.total_episodes = index;
+    s.info.total_frames = from;
+    s.info.total_tasks = tasks_before;
+    s.info.splits = splits_before;
     while (s.tasks.size() > known_tasks) {
       s.task_indices.erase(s.tasks.back());
       s.tasks.pop_back();

@@ -9,6 +9,7 @@
 #include <tuple>
 
 #include "takt/core/base/error.h"
+#include "takt/core/base/parallel.h"
 #include "takt/data/dataset/dataset.h"
 #include "takt/data/dataset/test_sets.h"
 
@@ -121,6 +122,30 @@ TEST_P(LayoutTest, GoingOnGivesTheBytesOfOneRun) {
     writer.Finish();  // nothing new: nothing changes
   }
   ExpectSameFiles(folder_ / "whole", folder_ / "parts");
+}
+
+TEST_F(WriterTest, SyncingChangesNoByte) {
+  WriterOptions options = SmallOptions(DatasetFormat::kV30);
+  WriteSmallSet(folder_ / "plain", options, 3);
+  options.sync = true;
+  WriteSmallSet(folder_ / "synced", options, 3);
+  ExpectSameFiles(folder_ / "plain", folder_ / "synced");
+}
+
+// Episodes prepared on many threads, while others are written, are the same.
+TEST_F(WriterTest, PreparesOnManyThreads) {
+  WriteSmallSet(folder_ / "one", SmallOptions(DatasetFormat::kV30), 12);
+  {
+    DatasetWriter writer(folder_ / "many", SmallOptions(DatasetFormat::kV30));
+    std::vector<PreparedEpisode> prepared(12);
+    ParallelFor(12, 1, [&](size_t i, size_t) {
+      const int n = static_cast<int>(i);
+      prepared[i] = writer.Prepare(SmallEpisode(n, 12 + n % 5));
+    });
+    for (PreparedEpisode& episode : prepared) writer.Add(std::move(episode));
+    writer.Finish();
+  }
+  ExpectSameFiles(folder_ / "one", folder_ / "many");
 }
 
 TEST_F(WriterTest, FullFilesBeginNewOnes) {
