@@ -74,7 +74,7 @@ void Displacement(int count) {
     int restarts = 0;
     SettleYaws(&a, nullptr, &counter);
     const bool plain_solved = PushApart(&a, 0, 2000);
-    if (!SolveLayout(&b, Rng(1), 1, &restarts)) continue;
+    if (!SolveLayout(&b, Rng(1), true, 24, &restarts)) continue;
     solved_plain += plain_solved;
     if (!plain_solved) continue;
     ++used;

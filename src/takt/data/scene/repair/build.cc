@@ -23,6 +23,10 @@ std::vector<Vec2> BoxOutline(const Item& item) {
   const Pose pose = Untilted(item);
   const Vec3& s = item.node->size_m;
   std::vector<Vec2> corners;
+  if ((pose.rotation * Vec3::UnitZ()).z() > 1 - 1e-12) {
+    for (const auto& [x, y] : {std::pair{-1, -1}, {1, -1}, {1, 1}, {-1, 1}}) corners.emplace_back(x * s.x() / 2, y * s.y() / 2);
+    return corners;
+  }
   for (int i = 0; i < 8; ++i) {
     corners.push_back(Flat(pose * Vec3((i & 1 ? 0.5 : -0.5) * s.x(), (i & 2 ? 0.5 : -0.5) * s.y(), i & 4 ? s.z() : 0)));
   }

@@ -381,6 +381,11 @@ std::vector<Vec2> OuterOutline(const Convex& piece) {
   constexpr int kSides = 16;
   const double grow = 1 / std::cos(std::numbers::pi / kSides);
   std::vector<Vec2> points;
+  if (piece.points.size() == 8 && piece.edges.size() == 3 && piece.radius_m == 0 && std::abs(piece.edges[2].z()) > 1 - 1e-12) {
+    for (const int k : {0, 1, 3, 2}) points.emplace_back(piece.points[k].x(), piece.points[k].y());  // an upright box
+    if (piece.edges[2].z() < 0) std::reverse(points.begin(), points.end());
+    return points;
+  }
   const auto add_disc = [&](const Vec3& centre, double radius) {
     for (int i = 0; i < kSides; ++i) {
       const double phi = 2 * std::numbers::pi * (i + 0.5) / kSides;

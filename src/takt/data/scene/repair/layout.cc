@@ -15,7 +15,7 @@ constexpr double kInf = std::numeric_limits<double>::infinity();
 void Layout::SetYaw(int index, double yaw) {
   Body& body = bodies[index];
   body.yaw = yaw;
-  const double c = std::cos(yaw), s = std::sin(yaw);
+  const double c = body.cosine = std::cos(yaw), s = body.sine = std::sin(yaw);
   double* least = border_reach.data() + static_cast<size_t>(index) * borders.size();
   std::fill_n(least, borders.size(), kInf);
   for (int p = body.first_prism; p < body.first_prism + body.prisms; ++p) {

@@ -24,7 +24,7 @@ struct Prism {
 
 struct Body {
   Vec2 at = Vec2::Zero();     // m, origin in the world
-  double yaw = 0;
+  double yaw = 0, cosine = 1, sine = 0;
   Vec2 home = Vec2::Zero();   // where it came from
   double home_yaw = 0;
   bool movable = false;
@@ -148,7 +148,8 @@ void PolishHome(Layout* layout, Placer* placer, int sweeps);
 // Constructive placement and large-neighbourhood search. True when everything holds.
 bool Search(Layout* layout, Placer* placer, const Rng& rng, uint64_t* counter, int rounds);
 
-// Everything, in the order above. True when everything holds; the layout is then polished.
-bool SolveLayout(Layout* layout, const Rng& rng, int effort, int* restarts);
+// Everything, in the order above; without `search` forces and projection alone. True when everything holds; the layout is then
+// polished.
+bool SolveLayout(Layout* layout, const Rng& rng, bool search, int max_restarts, int* restarts);
 
 }  // namespace takt::scene

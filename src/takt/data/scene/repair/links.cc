@@ -118,7 +118,7 @@ double AlignedError(const Layout& layout, const Link& link) {
 SmallPolygon OutlineOf(const Layout& layout, int body, const std::vector<Vec2>& box) {
   SmallPolygon out;
   const Body& b = layout.bodies[body];
-  const double c = std::cos(b.yaw), s = std::sin(b.yaw);
+  const double c = b.cosine, s = b.sine;
   for (const Vec2& v : box) out.Add(b.at + Vec2(c * v.x() - s * v.y(), s * v.x() + c * v.y()));
   return out;
 }
@@ -126,16 +126,16 @@ SmallPolygon OutlineOf(const Layout& layout, int body, const std::vector<Vec2>& 
 Vec2 PlaceOf(const Layout& layout, int body, const Vec2& at) {
   const Body& b = layout.bodies[body];
   if (at.x() == 0 && at.y() == 0) return b.at;
-  return b.at + Turn(at, b.yaw);
+  return b.at + Vec2(b.cosine * at.x() - b.sine * at.y(), b.sine * at.x() + b.cosine * at.y());
 }
 
 double PolygonGap(const SmallPolygon& a, const SmallPolygon& b, Vec2* direction) {
   // Separating axes first: they decide overlap.
   double best = -kInf;
-  for (int which = 0; which < 2; ++which) {
+  for (int which = 0; which < 2 && best <= 0; ++which) {
     const SmallPolygon &p = which == 0 ? a : b, &q = which == 0 ? b : a;
     if (p.n < 2) continue;
-    for (int k = 0; k < p.n; ++k) {
+    for (int k = 0; k < p.n && best <= 0; ++k) {
       const Vec2 edge = p.at[(k + 1) % p.n] - p.at[k];
       const Vec2 n = Vec2(edge.y(), -edge.x()).normalized();
       double low = kInf, high = -kInf;

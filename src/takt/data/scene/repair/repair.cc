@@ -16,6 +16,7 @@ namespace {
 
 constexpr double kInf = std::numeric_limits<double>::infinity();
 constexpr double kSamePlace_m = 1e-9;
+constexpr int kRestarts = 24;  // for each effort and support
 constexpr int kMaxCells = 20000;
 constexpr double kSunk_m = 5e-5;  // what lies deeper is lifted when a scene is repaired
 
@@ -39,7 +40,7 @@ class Repairer {
   }
 
   // Supports from the floor up. True when every one was solved.
-  bool Run(uint64_t salt, int* restarts) {
+  bool Run(uint64_t salt, int max_restarts, int* restarts) {
     bool solved = true;
     std::vector<std::pair<int, int>> order;  // depth, support
     for (int s = 0; s < static_cast<int>(tree_.supports.size()); ++s) {
@@ -59,7 +60,7 @@ class Repairer {
       if (!used) continue;
       Layout layout = BuildLayout(tree_, s, movable_, faulty_, options_.tolerances, build_);
       const Rng rng(options_.seed, salt * 1000 + static_cast<uint64_t>(s));
-      if (!SolveLayout(&layout, rng, options_.effort, restarts)) solved = false;
+      if (!SolveLayout(&layout, rng, options_.effort > 0, max_restarts, restarts)) solved = false;
       for (const int b : layout.moving) {
         const Body& body = layout.bodies[b];
         if (body.at == body.home && body.yaw == body.home_yaw) continue;
@@ -182,10 +183,10 @@ RepairResult Repair(const Scene& scene, const RepairOptions& options) {
   Certificate first = result.certificate;
   // A local repair leaves the others as they are, bytes and all.
   if (options.movable.empty() && MendValues(&mended)) first = Certify(mended, options.tolerances, options.assets);
-  // Cheap before dear: forces, then the proofs that need no search, then search, then proofs by exhaustion.
+  // Cheap before dear: forces and a short search, then the proofs that need no search, then restarts, then proofs by exhaustion.
   struct Attempt {
     BuildOptions build;
-    bool search;
+    bool restarts;
   };
   constexpr Attempt kAttempts[] = {{{true, false, 0.5}, false},  {{true, false, 0.5}, true}, {{false, false, 0.5}, true},
                                    {{false, true, 0.5}, true}, {{false, false, 0.0}, true}};
@@ -199,15 +200,13 @@ RepairResult Repair(const Scene& scene, const RepairOptions& options) {
   uint64_t salt = 0;
   bool proved = false;
   for (const Attempt& attempt : kAttempts) {
-    if (attempt.search && options.effort == 0) break;
-    RepairOptions here = options;
-    if (!attempt.search) here.effort = 0;
+    if (attempt.restarts && options.effort == 0) break;
     Scene candidate = mended;
     Certificate certificate = first;
     for (int sweep = 0; sweep < 3 && !certificate.holds; ++sweep) {
       BuildOptions build = attempt.build;
       build.keep_close_pairs = build.keep_close_pairs && sweep == 0;
-      const bool solved = Repairer(&candidate, here, build, certificate).Run(salt++, &result.restarts);
+      const bool solved = Repairer(&candidate, options, build, certificate).Run(salt++, attempt.restarts ? kRestarts * options.effort : 0, &result.restarts);
       certificate = Certify(candidate, options.tolerances, options.assets);
       if (!solved && !certificate.holds) break;
     }
@@ -218,7 +217,7 @@ RepairResult Repair(const Scene& scene, const RepairOptions& options) {
       result.scene = std::move(candidate);
     }
     if (result.certificate.holds) break;
-    if (!attempt.search && options.prove && (proved = prove(0))) break;
+    if (!attempt.restarts && options.prove && (proved = prove(0))) break;
   }
   if (!result.certificate.holds && !proved && options.prove) proved = prove(kMaxCells);
   if (result.certificate.holds) result.outcome = RepairOutcome::kRepaired;

@@ -10,6 +10,7 @@
 namespace takt::scene {
 namespace {
 
+constexpr int kRelaxRounds = 3;
 constexpr double kTurnCost_m = 0.2;  // what a radian costs beside a metre
 
 struct Stance {
@@ -231,6 +232,40 @@ Vec2 Corner(const Layout& layout, double angle) {
   return layout.middle + layout.extent_m * Vec2(std::cos(angle), std::sin(angle));
 }
 
+// Shorter ways home: everybody at once half of the way, then the farthest ones alone, each time pushed apart again; kept where
+// the sum of the ways is shorter.
+void Relax(Layout* layout, Placer* placer) {
+  double away = TotalAway(*layout);
+  std::vector<std::pair<double, int>> farthest;
+  for (int round = 0; round < kRelaxRounds; ++round) {
+    const Stances before = Save(*layout);
+    if (round % 4 == 0) {
+      for (const int i : layout->moving) {
+        Body& body = layout->bodies[i];
+        body.at += 0.5 * (body.home - body.at);
+      }
+      farthest.clear();
+    } else {
+      if (farthest.empty()) {
+        for (const int i : layout->moving) farthest.emplace_back(-Away(layout->bodies[i]), i);
+        std::sort(farthest.begin(), farthest.end());
+      }
+      const size_t k = static_cast<size_t>(round - round / 4 - 1);
+      if (k >= farthest.size() || !(farthest[k].first < -1e-3)) continue;
+      Body& body = layout->bodies[farthest[k].second];
+      body.at = body.home;
+    }
+    if (PushApart(layout, 0, 50)) PolishHome(layout, placer, 2);
+    const double now = TotalAway(*layout);
+    if (Violation(*layout) <= 0 && now < away - 1e-4) {
+      away = now;
+      farthest.clear();
+    } else {
+      Restore(layout, before);
+    }
+  }
+}
+
 // Turns what fits nowhere at its yaw to the nearest yaw at which it does.
 void TurnToFit(Layout* layout, Placer* placer) {
   constexpr int kSteps = 90;
@@ -293,18 +328,18 @@ bool Search(Layout* layout, Placer* placer, const Rng& rng, uint64_t* counter, i
   return (searcher.FromPresent() && Violation(*layout) <= 0) || searcher.Improve(rounds);
 }
 
-bool SolveLayout(Layout* layout, const Rng& rng, int effort, int* restarts) {
+bool SolveLayout(Layout* layout, const Rng& rng, bool search, int max_restarts, int* restarts) {
   if (layout->moving.empty()) return Violation(*layout) <= 0;
   uint64_t counter = 0;
   Placer placer(layout);
   SettleYaws(layout, nullptr, &counter);
   if (Violation(*layout) <= 0) return true;
   TurnToFit(layout, &placer);
-  bool solved = PushApart(layout, 24, 160);
-  if (!solved && effort > 0) {
+  bool solved = PushApart(layout, 24, 120);
+  if (!solved && search) {
     const Stances pushed = Save(*layout);
     solved = Search(layout, &placer, rng, &counter, 30);
-    for (int attempt = 0; !solved && attempt < 24 * effort; ++attempt) {
+    for (int attempt = 0; !solved && attempt < max_restarts; ++attempt) {
       ++*restarts;
       GoHome(layout);
       SettleYaws(layout, attempt < 2 ? nullptr : &rng, &counter);
@@ -329,20 +364,7 @@ bool SolveLayout(Layout* layout, const Rng& rng, int effort, int* restarts) {
   }
   if (!solved) return false;
   PolishHome(layout, &placer, 3);
-  // All at once a little closer to home, and apart again; keep what is better.
-  for (int round = 0; round < 3; ++round) {
-    const Stances before = Save(*layout);
-    const double away = TotalAway(*layout);
-    for (const int i : layout->moving) {
-      Body& body = layout->bodies[i];
-      body.at += 0.5 * (body.home - body.at);
-    }
-    if (PushApart(layout, 0, 60)) PolishHome(layout, &placer, 2);
-    if (Violation(*layout) > 0 || !(TotalAway(*layout) < away - 1e-4)) {
-      Restore(layout, before);
-      break;
-    }
-  }
+  Relax(layout, &placer);
   return true;
 }
 
