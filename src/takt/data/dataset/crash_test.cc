@@ -11,6 +11,7 @@
 #include <string>
 
 #include "takt/core/base/error.h"
+#include "takt/core/base/parallel.h"
 #include "takt/data/dataset/dataset.h"
 #include "takt/data/dataset/test_sets.h"
 #include "takt/data/dataset/tree.h"
@@ -24,7 +25,18 @@ namespace fs = std::filesystem;
 
 constexpr int kEpisodes = 4;
 
-class CrashTest : public FolderTest, public testing::WithParamInterface<DatasetFormat> {};
+class CrashTest : public FolderTest, public testing::WithParamInterface<DatasetFormat> {
+ protected:
+  // A forked child has none of the threads of its parent: neither may have any.
+  void SetUp() override {
+    SetThreadCount(1);
+    FolderTest::SetUp();
+  }
+  void TearDown() override {
+    FolderTest::TearDown();
+    SetThreadCount(0);
+  }
+};
 INSTANTIATE_TEST_SUITE_P(Formats, CrashTest, testing::Values(DatasetFormat::kV21, DatasetFormat::kV30),
                          [](const auto& param) { return param.param == DatasetFormat::kV21 ? "v21" : "v30"; });
 
