@@ -60,8 +60,10 @@ double TiltLimit(const scene::Node& node, const Task& task) {
   for (const PutStep& step : task.steps) {
     if (step.object_id == node.id && step.kind == PutKind::kInto) return std::numeric_limits<double>::quiet_NaN();
   }
+  // What lies may roll; what stands taller than it is wide may not.
+  const bool stands = node.size_m.z() >= 0.6 * node.size_m.head<2>().maxCoeff();
   const bool round = node.category == "ball" || node.category == "sphere";
-  return node.upright && !round ? kBystanderTilt_rad : std::numeric_limits<double>::quiet_NaN();
+  return node.upright && stands && !round ? kBystanderTilt_rad : std::numeric_limits<double>::quiet_NaN();
 }
 
 }  // namespace

@@ -109,7 +109,7 @@ Node Can(B& b) {
 }
 
 Node Screwdriver(B& b) {
-  b.LyingCylinder(0.028, 0.1, 0, -0.05, 0);
+  b.Box({0.028, 0.1, 0.026}, 0, -0.05, 0);  // handles are faceted, so that they do not roll away
   b.LyingCylinder(0.007, 0.11, 0, 0.055, 0.0105, "steel");
   return b.Finish(1500, 0.7);
 }

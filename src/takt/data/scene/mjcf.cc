@@ -243,7 +243,12 @@ class Writer {
     xml_node body = world_.append_child("body");
     body.append_attribute("name") = node.id.c_str();
     SetPose(body, world_from_node);
-    if (!node.fixed) body.append_child("freejoint").append_attribute("name") = node.id.c_str();
+    if (!node.fixed) {
+      xml_node joint = body.append_child("joint");
+      joint.append_attribute("name") = node.id.c_str();
+      joint.append_attribute("type") = "free";
+      joint.append_attribute("damping") = "2e-5";  // stands in for rolling friction: a screwdriver comes to rest in a second
+    }
     std::vector<Part> parts = node.parts;
     if (parts.empty()) {
       Part box;
