@@ -120,8 +120,8 @@ class EpisodeSource {
   void Pictures(const EpisodeMeta& meta, const Feature& feature, const Feature& target, EpisodeData* data,
                 PreparedEpisode::State* p) {
     const auto stats = meta.stats.find(feature.name);
-    const bool known = stats != meta.stats.end() && stats->second.mean.size() == 3 &&
-                       (stats->second.HasQuantiles() || !quantiles_);
+    const bool known =
+        stats != meta.stats.end() && stats->second.mean.size() == 3 && (stats->second.HasQuantiles() || !quantiles_);
     if (known) p->stats[feature.name] = stats->second;
     if (known) p->stats[feature.name].shape = {3, 1, 1};
     if (feature.IsImage() && target.IsImage()) {
@@ -202,19 +202,19 @@ class EpisodeSource {
 
 // Bit for bit: NaN is like itself.
 bool SameBits(const Values& a, const Values& b) {
-  return a.index() == b.index() && std::visit(
-                                       [&](const auto& left) {
-                                         using T = std::decay_t<decltype(left)>;
-                                         const T& right = std::get<T>(b);
-                                         if constexpr (std::is_same_v<T, Blobs>) {
-                                           return left == right;
-                                         } else {
-                                           return left.size() == right.size() &&
-                                                  (left.empty() || std::memcmp(left.data(), right.data(),
-                                                                               left.size() * sizeof(left[0])) == 0);
-                                         }
-                                       },
-                                       a);
+  return a.index() == b.index() &&
+         std::visit(
+             [&](const auto& left) {
+               using T = std::decay_t<decltype(left)>;
+               const T& right = std::get<T>(b);
+               if constexpr (std::is_same_v<T, Blobs>) {
+                 return left == right;
+               } else {
+                 return left.size() == right.size() &&
+                        (left.empty() || std::memcmp(left.data(), right.data(), left.size() * sizeof(left[0])) == 0);
+               }
+             },
+             a);
 }
 
 // What a run before this one wrote: goes on only where it is what this one would write.
@@ -268,6 +268,21 @@ std::vector<const EpisodeMeta*> Chosen(const Dataset& set, const std::vector<int
   return chosen;
 }
 
+// Copies files by their names within the set; one that differs from another set's of the same name stays behind.
+void TakeAlong(const std::vector<std::pair<fs::path, std::string>>& files, const fs::path& out, ConvertReport* report) {
+  for (const auto& [folder, file] : files) {
+    const std::vector<uint8_t> bytes = ReadFile(folder / file);
+    const fs::path target = out / file;
+    if (!fs::exists(target)) {
+      fs::create_directories(target.parent_path());
+      WriteFileAtomic(target, bytes);
+    } else if (ReadFile(target) != bytes) {
+      report->notes.push_back(
+          fmt::format("{}: {}: not taken along, another one of that name is there", folder.string(), file));
+    }
+  }
+}
+
 ConvertReport Run(const std::vector<fs::path>& in, const fs::path& out, const ConvertOptions& options,
                   const ProgressSink& progress) {
   ConvertReport report;
@@ -297,7 +312,8 @@ ConvertReport Run(const std::vector<fs::path>& in, const fs::path& out, const Co
     const DatasetInfo info = LoadInfo(folder);
     const std::string differences = Differences(first.info, info);
     if (!differences.empty()) {
-      throw Error(ErrorCode::kBadInput, folder.string(), fmt::format("{}, unlike {}", differences, in.front().string()));
+      throw Error(ErrorCode::kBadInput, folder.string(),
+                  fmt::format("{}, unlike {}", differences, in.front().string()));
     }
     total += info.total_episodes;
   }
@@ -312,11 +328,17 @@ ConvertReport Run(const std::vector<fs::path>& in, const fs::path& out, const Co
   int64_t number = 0;
   bool complete = true;  // the histograms of the pictures
   PictureHistograms pictures;
+  std::vector<std::pair<fs::path, std::string>> along;  // files under meta/ that no format names
   for (const fs::path& folder : in) {
     const Dataset set = folder == in.front() ? first : LoadDataset(folder, load);
+    const std::vector<std::string> files = UnknownMetaFiles(folder, set.info);
+    for (const std::string& file : files) along.emplace_back(folder, file);
     for (const std::string& note : set.notes) {
-      if (note.find("info.json: key") == std::string::npos) {
-        report.notes.push_back(fmt::format("{}: {}: not taken along", folder.string(), note.substr(0, note.rfind(" is kept"))));
+      const bool file =
+          std::any_of(files.begin(), files.end(), [&](const std::string& f) { return note == f + " is kept"; });
+      if (!file && note.find("info.json: key") == std::string::npos) {
+        report.notes.push_back(
+            fmt::format("{}: {}: not taken along", folder.string(), note.substr(0, note.rfind(" is kept"))));
       }
     }
     EpisodeReader again(set);
@@ -340,6 +362,7 @@ ConvertReport Run(const std::vector<fs::path>& in, const fs::path& out, const Co
   }
   if (complete && !pictures.empty() && options.episodes.empty()) SetPictureHistograms(writer, std::move(pictures));
   const WriteSummary summary = writer.Finish(progress);
+  TakeAlong(along, out, &report);
   report.episodes = summary.episodes;
   report.frames = summary.frames;
   report.tasks = summary.tasks;

@@ -33,8 +33,8 @@ struct ConvertReport {
 
 // Writes `in` anew into the folder `out`: v2.1 <-> v3.0, another coding of pictures, some of its episodes. Films are
 // copied as packets where the coding stays and episodes begin at key frames; otherwise they are decoded and encoded.
-// Values, tasks, the lines of takt_episodes.jsonl and keys of info.json that are not known here are kept; statistics of
-// pictures are taken over, all others computed. A run that was stopped is gone on with.
+// Values, tasks, the lines of takt_episodes.jsonl, and keys of info.json and files under meta/ that are not known here are
+// kept; statistics of pictures are taken over, all others computed. A run that was stopped is gone on with.
 // Errors: bad_input (damage; a file is missing: takt dataset validate names all); not_found for an episode; io.
 ConvertReport Convert(const std::filesystem::path& in, const std::filesystem::path& out, const ConvertOptions& options,
                       const ProgressSink& progress = nullptr);

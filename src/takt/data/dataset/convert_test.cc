@@ -143,8 +143,15 @@ TEST_F(ConvertTest, KeepsWhatItDoesNotKnow) {
   WriteFileAtomic(folder_ / "set/meta/modality.json", std::string_view("{}"));
   const ConvertReport report = Convert(folder_ / "set", folder_ / "copy", {});
   EXPECT_EQ(LoadInfo(folder_ / "copy").other["tools"]["made_by"], 7);
-  ASSERT_EQ(report.notes.size(), 1u);
-  EXPECT_NE(report.notes[0].find("modality.json"), std::string::npos);
+  EXPECT_TRUE(report.notes.empty());
+  EXPECT_EQ(ReadTextFile(folder_ / "copy/meta/modality.json"), "{}");
+  // Of two files with one name the first is taken, and the other is named.
+  WriteSmallSet(folder_ / "other", SmallOptions(DatasetFormat::kV30), 1);
+  WriteFileAtomic(folder_ / "other/meta/modality.json", std::string_view("{ }"));
+  const ConvertReport merged = Merge({folder_ / "copy", folder_ / "other"}, folder_ / "merged", {});
+  ASSERT_EQ(merged.notes.size(), 1u);
+  EXPECT_NE(merged.notes[0].find("modality.json"), std::string::npos);
+  EXPECT_EQ(ReadTextFile(folder_ / "merged/meta/modality.json"), "{}");
   {
     DatasetWriter writer(folder_ / "set", SmallOptions(DatasetFormat::kV30));  // going on keeps the file itself
     writer.AddEpisode(SmallEpisode(2, 14));

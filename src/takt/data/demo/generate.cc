@@ -92,7 +92,6 @@ class Generator {
   GenerateReport Run() {
     const double wall = Seconds(CLOCK_MONOTONIC), cpu = Seconds(CLOCK_PROCESS_CPUTIME_ID);
     const int allowed = options_.max_attempts ? options_.max_attempts : std::max(100, 20 * options_.episodes);
-    const size_t batch = 4 * static_cast<size_t>(ThreadCount());
     Show();
     while (report_.kept < options_.episodes) {
       if (report_.attempts >= allowed) {
@@ -101,7 +100,9 @@ class Generator {
                                 options_.episodes, ReasonLine(report_.reasons)),
                     "raise --max-attempts, or ask for a task and recipe that fit each other");
       }
-      std::vector<Outcome> outcomes(std::min(batch, static_cast<size_t>(allowed - report_.attempts)));
+      // No more than may be needed: what is attempted after the last kept episode is thrown away.
+      const size_t wanted = static_cast<size_t>(std::min(options_.episodes - report_.kept, allowed - report_.attempts));
+      std::vector<Outcome> outcomes(std::min(4 * static_cast<size_t>(ThreadCount()), wanted));
       ParallelFor(outcomes.size(), 1,
                   [&](size_t begin, size_t) { outcomes[begin] = Attempt_(next_attempt_ + begin * Stride()); });
       for (Outcome& outcome : outcomes) {

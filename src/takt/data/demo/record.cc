@@ -47,6 +47,9 @@ EpisodeRecord EpisodeRecordOf(const nlohmann::ordered_json& json, const std::str
     record.attempt = json.at("attempt").get<uint64_t>();
     record.digest = json.at("digest").get<std::string>();
     record.features = json.at("features").get<std::vector<float>>();
+    if (!json.at("held").is_array() || !json.at("failed_before").is_array()) {
+      throw Error(ErrorCode::kBadInput, subject, "has lists that are none");
+    }
     for (const auto& run : json.at("held")) {
       record.held.push_back({run.at(0).get<int>(), run.at(1).get<size_t>(), run.at(2).get<size_t>()});
     }

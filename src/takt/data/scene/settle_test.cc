@@ -31,7 +31,13 @@ Scene Room() {
   scene.room.height_m = 2.5;
   scene.room.floor_m = {{0, 0}, {4, 0}, {4, 4}, {0, 4}};
   Node table = Box("table", {1, 1, 0.7}, {2, 2, 0});
-  table.children = {Box("box", {0.2, 0.2, 0.2}, {0.1, 0.1, 0.7}), Box("top", {0.1, 0.1, 0.1}, {-0.2, 0.1, 0.7})};
+  Node top;
+  top.kind = NodeKind::kSurface;
+  top.id = "table.top";
+  top.size_m = {1, 1, 0};
+  top.parent_from_node = Pose::Translation(0, 0, 0.7);
+  top.children = {Box("box", {0.2, 0.2, 0.2}, {0.1, 0.1, 0}), Box("can", {0.1, 0.1, 0.1}, {-0.2, 0.1, 0})};
+  table.children = {top};
   scene.room.children = {table};
   return scene;
 }
@@ -45,7 +51,7 @@ TEST(Settle, WhatStandsStays) {
 
 TEST(Settle, WhatFloatsFalls) {
   Scene scene = Room();
-  scene.room.children[0].children[0].parent_from_node.translation_m.z() += 0.3;
+  scene.room.children[0].children[0].children[0].parent_from_node.translation_m.z() += 0.3;
   const SettleReport report = Settle(scene);
   EXPECT_EQ(report.unstable, 1);
   EXPECT_GT(report.worst_drift_m, 0.2);
@@ -54,7 +60,7 @@ TEST(Settle, WhatFloatsFalls) {
 // A cup wide above and narrow below stands over the edge by its centre, but not by its foot.
 TEST(RepairAndSettle, MovesWhatTips) {
   Scene scene = Room();
-  Node& vase = scene.room.children[0].children[0];
+  Node& vase = scene.room.children[0].children[0].children[0];
   vase.size_m = {0.3, 0.3, 0.4};
   Part foot, head;
   foot.size_m = {0.02, 0.02, 0.2};
@@ -62,7 +68,7 @@ TEST(RepairAndSettle, MovesWhatTips) {
   head.size_m = {0.3, 0.3, 0.2};
   head.object_from_part = Pose::Translation(0, 0, 0.3);
   vase.parts = {foot, head};
-  vase.parent_from_node = Pose::Translation(0.495, 0.1, 0.7);
+  vase.parent_from_node = Pose::Translation(0.4999, 0.1, 0);
   ASSERT_TRUE(Certify(scene).holds);
   ASSERT_GT(Settle(scene).unstable, 0);
   SceneRepairOptions options;

@@ -21,6 +21,10 @@ Support SupportBelow(const TriMesh& mesh, const Pose& world_from_object) {
 
 void CheckBody(const sim::Model& model, int body_idx) {
   if (body_idx <= 0 || body_idx >= model.body_count()) throw Error(ErrorCode::kBadInput, "body", "does not exist");
+  const sim::BodyInfo& body = model.bodies()[static_cast<size_t>(body_idx)];
+  if (body.joint_count != 1 || model.joints()[static_cast<size_t>(body.first_joint_idx)].kind != sim::JointKind::kFree) {
+    throw Error(ErrorCode::kBadInput, "body '" + body.name + "'", "is not free to be picked up");
+  }
 }
 
 }  // namespace
