@@ -14,6 +14,7 @@
 #include "takt/core/base/file.h"
 #include "takt/data/scene/export_glb.h"
 #include "takt/data/scene/export_sdf.h"
+#include "takt/data/scene/mjcf.h"
 #include "takt/data/scene/model/scene_io.h"
 #include "takt/data/scene/render.h"
 
@@ -39,10 +40,16 @@ int RunExport(const ExportArguments& arguments, const Context& context) {
   if (suffix == ".glb") {
     write(scene::SceneToGlb(scene, folder));
   } else if (suffix == ".sdf") {
-    write(std::string_view(scene::SceneToSdf(scene, folder, &boxed)));
+    const std::string text = scene::SceneToSdf(scene, folder, &boxed);
+    write(std::string_view(text));
+  } else if (suffix == ".xml" || suffix == ".mjcf") {
+    scene::MjcfOptions options;
+    options.folder = folder;
+    const std::string text = scene::SceneToMjcf(scene, options);
+    write(std::string_view(text));
   } else {
     throw Error(ErrorCode::kBadInput, arguments.out.string(), "names no format that scenes are exported to",
-                "end it in .sdf or .glb");
+                "end it in .xml (MJCF), .sdf or .glb");
   }
   std::string text = fmt::format("{}: {} bytes\n", arguments.out.string(), bytes);
   for (const std::string& id : boxed) text += fmt::format("robot {} became its box: SDFormat cannot name an MJCF\n", id);
@@ -101,9 +108,9 @@ int RunRender(RenderArguments& arguments, const Context& context) {
 void AddSceneExport(CLI::App& group, Context& context) {
   {
     const auto arguments = std::make_shared<ExportArguments>();
-    CLI::App* verb = group.add_subcommand("export", "Write a scene for simulators and viewers: SDFormat, GLB");
+    CLI::App* verb = group.add_subcommand("export", "Write a scene for simulators and viewers: MJCF, SDFormat, GLB");
     verb->add_option("IN", arguments->in, "A scene, .xml or .json")->required();
-    verb->add_option("--out", arguments->out, "Its suffix names the format: .sdf or .glb")->type_name("FILE")->required();
+    verb->add_option("--out", arguments->out, "Its suffix names the format: .xml (MJCF), .sdf or .glb")->type_name("FILE")->required();
     verb->callback([arguments, &context] { context.verb = [arguments, &context] { return RunExport(*arguments, context); }; });
   }
   const auto arguments = std::make_shared<RenderArguments>();

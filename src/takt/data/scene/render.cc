@@ -31,6 +31,15 @@ std::vector<Vec3> Corners(const Scene& scene) {
   return corners;
 }
 
+// Walls no higher than what stands between them needs: the higher they are, the smaller everything else.
+double ShownHeight(const Scene& scene) {
+  double top_m = 0;
+  Walk(scene, [&](const Node& node, const Node*, const Pose& world_from_node) {
+    if (node.kind == NodeKind::kObject) top_m = std::max(top_m, world_from_node.translation_m[2] + node.size_m[2]);
+  });
+  return std::min(scene.room.height_m, std::max(1.2, top_m + 0.2));
+}
+
 bool Fits(const capture::Camera& camera, const std::vector<Vec3>& corners) {
   for (const Vec3& corner : corners) {
     const auto p = camera.cam_from_world.Apply({corner[0], corner[1], corner[2]});
@@ -110,7 +119,9 @@ capture::Camera ViewCamera(const Scene& scene, const RenderOptions& options) {
   return camera_at(target, far_m);
 }
 
-Image8 RenderScene(const Scene& scene, const RenderOptions& options) {
+Image8 RenderScene(const Scene& whole, const RenderOptions& options) {
+  Scene scene = whole;
+  if (options.view == RenderView::kIso) scene.room.height_m = ShownHeight(whole);
   const capture::Camera camera = ViewCamera(scene, options);
   const Pose world_from_camera = sim::WorldFromCamera(camera);
   std::vector<sim::CameraShape> shapes = SceneShapes(scene, options.folder, world_from_camera.translation_m, options.splat.empty());
@@ -124,12 +135,12 @@ Image8 RenderScene(const Scene& scene, const RenderOptions& options) {
   camera_options.supersampling = options.supersampling;
   camera_options.occlusion_rays = options.occlusion_rays;
   sim::Light& light = camera_options.light;
-  // From beside and above the camera, so that the walls behind are lit and shadows fall to one side.
+  // From behind, beside and above the camera: both walls of a corner are lit, and shadows fall away from the viewer.
   const Vec3 right = world_from_camera.rotation * Vec3::UnitX(), back = world_from_camera.rotation * -Vec3::UnitZ();
-  light.to_sun = -0.75 * right + 0.45 * Vec3(back[0], back[1], 0) + 1.1 * Vec3::UnitZ();
-  light.sun_intensity = 0.62;
-  light.sky_rgb = {0.50f, 0.52f, 0.56f};
-  light.ground_rgb = {0.34f, 0.32f, 0.30f};
+  light.to_sun = 0.3 * right + 0.75 * Vec3(back[0], back[1], 0) + 1.15 * Vec3::UnitZ();
+  light.sun_intensity = 0.75;
+  light.sky_rgb = {0.56f, 0.58f, 0.62f};
+  light.ground_rgb = {0.42f, 0.40f, 0.38f};
   light.horizon_rgb = {0.97f, 0.975f, 0.98f};
   light.zenith_rgb = {0.78f, 0.86f, 0.95f};
   light.nadir_rgb = {0.87f, 0.88f, 0.90f};
