@@ -12,7 +12,7 @@ namespace takt::demo {
 namespace {
 
 constexpr double kPi = 3.14159265358979323846;
-constexpr double kFrontFov_rad = 50 * kPi / 180;
+constexpr double kFrontFov_rad = 50 * kPi / 180, kFrontTurn_rad = 0.6, kFrontDistance_m = 0.62;
 
 double Spread(const Rng& rng, uint64_t counter, double low, double high) {
   return low + (high - low) * rng.UniformDouble(counter);
@@ -90,18 +90,29 @@ Look::Look(const Stage& stage, const LookOptions& options)
     renderers_.push_back(std::make_unique<sim::CameraRenderer>(scene_, options.background));
     if (options.randomise) DrawMaterials(rng, scene_->shapes(), patterned, &renderers_.back()->materials());
   }
-  // From across the bench, half left, looking down at what the arm can reach.
+  // From across what the task is about, half left of the line from the robot, looking down at it.
   const Pose base = scene::WorldFromNode(stage.scene, stage.robot_id);
-  const double reach = stage.robot.reach_m;
-  Vec3 eye(1.45 * reach, 0.7 * reach, 0.95 * reach), target(0.5 * reach, 0, 0.02);
+  Vec3 target = Vec3::Zero();
+  double places = 0;
+  for (const PutStep& step : stage.task.steps) {
+    for (const std::string& id : {step.object_id, step.target_id}) {
+      target += scene::WorldFromNode(stage.scene, id).translation_m;
+      places += 1;
+    }
+  }
+  target /= places;
+  const Vec3 away = target - base.translation_m;
+  const double heading = std::atan2(away.y(), away.x()) + kFrontTurn_rad;
+  Vec3 eye = target + kFrontDistance_m * Vec3(std::cos(heading), std::sin(heading), 0.78);
+  // Between the places and the robot, so that the arm is in the picture.
+  target -= 0.3 * Vec3(away.x(), away.y(), 0);
   if (options.randomise) {
     for (int a = 0; a < 3; ++a) {
       eye[a] += options.camera_m * (2 * rng.UniformDouble(100 + static_cast<uint64_t>(a)) - 1);
       target[a] += 0.5 * options.camera_m * (2 * rng.UniformDouble(110 + static_cast<uint64_t>(a)) - 1);
     }
   }
-  front_ = sim::CameraFromVerticalFov(options.width_px, options.height_px, kFrontFov_rad,
-                                      sim::LookAt(base * eye, base * target));
+  front_ = sim::CameraFromVerticalFov(options.width_px, options.height_px, kFrontFov_rad, sim::LookAt(eye, target));
   if (cameras_.size() > 1) wrist_idx_ = stage.model->CameraIdx(stage.robot.wrist_camera);
 }
 
