@@ -6,6 +6,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <chrono>
+#include <climits>
 #include <filesystem>
 #include <set>
 #include <string>
@@ -154,6 +156,10 @@ TEST_P(CrashTest, KilledAtManyMoments) {
   WriteAll(folder_ / "whole", GetParam(), -1);
   const auto wanted = FilesIn(folder_ / "whole");
   const fs::path set = folder_ / "set";
+  // The kills are spread over the time that a whole run takes here: a slow machine must prove as much as a fast one.
+  const auto start = std::chrono::steady_clock::now();
+  EXPECT_TRUE(RunUntil(folder_ / "timed", GetParam(), INT_MAX).second);
+  const int64_t run_ns = (std::chrono::steady_clock::now() - start) / std::chrono::nanoseconds(1);
   std::set<int> seen;  // how far the killed ones came
   for (int round = 0; round < 40; ++round) {
     fs::remove_all(set);
@@ -173,7 +179,8 @@ TEST_P(CrashTest, KilledAtManyMoments) {
         ::_exit(0);
       }
       ::close(ends[1]);
-      const timespec pause = {0, 100'000L * (1 + (round * 37 + kill_number * 53) % 200)};  // 0.1 to 20 ms
+      const int64_t pause_ns = run_ns * (1 + (round * 37 + kill_number * 53) % 200) / 180;
+      const timespec pause = {pause_ns / 1'000'000'000, pause_ns % 1'000'000'000};
       ::nanosleep(&pause, nullptr);
       ::kill(child, SIGKILL);
       uint8_t count = 0;

@@ -30,7 +30,8 @@ void CheckOptions(const GenerateOptions& o) {
   need(o.episodes >= 1 && o.episodes <= 10'000'000, "--episodes", "must be 1 ... 10,000,000");
   need(o.max_attempts >= 0, "--max-attempts", "must not be negative");
   need(o.speed > 0 && o.speed <= 1, "--speed", "must be above 0 and at most 1");
-  need(o.fps >= 5 && o.fps <= 100, "--fps", "must be 5 ... 100");
+  // The physics takes 500 steps a second, and an action a whole number of them.
+  need(o.fps >= 5 && o.fps <= 100 && 500 % o.fps == 0, "--fps", "must divide 500: 5, 10, 20, 25, 50 or 100");
   need(o.shard_count >= 1 && o.shard_idx >= 0 && o.shard_idx < o.shard_count, "--shard", "must be i/n with 0 <= i < n");
   need(o.width_px >= 16 && o.width_px <= 2048 && o.width_px % 2 == 0, "--width", "must be even, 16 ... 2048");
   need(o.height_px >= 16 && o.height_px <= 2048 && o.height_px % 2 == 0, "--height", "must be even, 16 ... 2048");
