@@ -33,7 +33,7 @@ double Sum(const Values& values) {
       values);
 }
 
-// What DuckDB 1.4 reads from the same files.
+// What DuckDB 1.5.6 reads from the same files.
 TEST(RealSetTest, So101ReadsFieldByField) {
   if (!fs::exists(RealSet("so101_record_v3"))) GTEST_SKIP() << "needs " << RealSet("so101_record_v3");
   LoadOptions load;
