@@ -23,9 +23,9 @@ std::span<const uint8_t> Bytes(std::span<const double> values) {
 Execution::Execution(const Stage& stage, std::shared_ptr<const sim::Model> model, int control_hz)
     : stage_(stage), world_(std::move(model)) {
   const sim::Model& m = world_.model();
-  const double steps = 1 / (control_hz * m.timestep_s());
-  steps_per_action_ = static_cast<int>(std::lround(steps));
-  if (control_hz <= 0 || steps_per_action_ < 1 || !(std::abs(steps - steps_per_action_) < 1e-6)) {
+  const double steps = control_hz > 0 ? 1 / (control_hz * m.timestep_s()) : 0;
+  steps_per_action_ = static_cast<int>(std::lround(std::min(steps, 1e6)));
+  if (steps_per_action_ < 1 || !(std::abs(steps - steps_per_action_) < 1e-6)) {
     throw Error(ErrorCode::kBadInput, "--fps", "is no whole number of physics steps", "use 10, 20, 25, 50 or 100");
   }
   period_s_ = 1.0 / control_hz;

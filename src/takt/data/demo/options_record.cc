@@ -81,17 +81,20 @@ std::filesystem::path RecordPath(const std::filesystem::path& dataset, const std
 }
 
 AttemptOptions OptionsOfRecord(const std::filesystem::path& path) {
-  const std::string subject = path.string();
+  return ParseOptions(ReadTextFile(path, 1 << 24), path.string());
+}
+
+AttemptOptions ParseOptions(const std::string& text, const std::string& subject) {
   nlohmann::ordered_json json;
   try {
-    json = nlohmann::ordered_json::parse(ReadTextFile(path, 1 << 24));
+    json = nlohmann::ordered_json::parse(text);
   } catch (const nlohmann::json::exception&) {
     throw Error(ErrorCode::kBadInput, subject, "is no JSON");
   }
   if (!json.is_object()) throw Error(ErrorCode::kBadInput, subject, "is no JSON object");
   Reader reader{json, subject};
   std::vector<int> schema;
-  std::string task, text, recipe;
+  std::string task, recipe_text, recipe;
   reader.Field("schema", &schema);
   if (schema.size() != 2 || schema[0] != kMajor) {
     throw Error(ErrorCode::kUnsupported, subject, "was made by another version of takt demo",
@@ -99,16 +102,17 @@ AttemptOptions OptionsOfRecord(const std::filesystem::path& path) {
   }
   reader.Field("task", &task);
   reader.Field("recipe", &recipe);
-  reader.Field("recipe_text", &text);
+  reader.Field("recipe_text", &recipe_text);
   AttemptOptions options;
   VisitOptions(reader, &options);
   options.stage.task = ParseTask(task);
-  scene::RecipeResult result = scene::ParseRecipe(text, subject);
+  scene::RecipeResult result = scene::ParseRecipe(recipe_text, subject);
   for (const Diagnostic& d : result.diagnostics) {
     if (d.severity == Severity::kError)
       throw Error(ErrorCode::kBadInput, subject, "holds a recipe that cannot be read: " + d.message);
   }
   options.stage.recipe = std::move(result.recipe);
+  options.stage.recipe.name = recipe;
   return options;
 }
 

@@ -20,6 +20,7 @@ std::string RecordName(const nlohmann::ordered_json& record);
 std::filesystem::path RecordPath(const std::filesystem::path& dataset, const std::string& name);
 // Errors: not_found; io; bad_input (damaged); unsupported (another major version).
 AttemptOptions OptionsOfRecord(const std::filesystem::path& path);
+AttemptOptions ParseOptions(const std::string& text, const std::string& subject);
 
 // The features of a dataset for a task and a robot: observation.state, observation.environment_state, action, and with
 // `cameras` observation.images.front and .wrist.
