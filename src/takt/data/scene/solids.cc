@@ -69,7 +69,10 @@ std::vector<Solid> RobotSolids(const Node& node, const std::filesystem::path& fo
   const auto builtin = sim::BuiltInRobots();
   const bool is_builtin = std::find(builtin.begin(), builtin.end(), node.robot) != builtin.end();
   const sim::Robot robot = sim::LoadRobot(is_builtin ? node.robot : (folder / node.robot).string());
-  const auto model = sim::Model::Compile(robot.mjcf, {.asset_folder = robot.asset_folder, .subject = node.robot});
+  sim::CompileOptions compile;
+  compile.asset_folder = robot.asset_folder;
+  compile.subject = node.robot;
+  const auto model = sim::Model::Compile(robot.mjcf, compile);
   sim::World world(model);
   for (size_t j = 0; j < robot.info.joints.size() && j < robot.info.home_rad.size(); ++j) {
     const auto& joint = model->joints()[model->JointIdx(robot.info.joints[j])];
