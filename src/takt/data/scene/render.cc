@@ -121,7 +121,7 @@ capture::Camera ViewCamera(const Scene& scene, const RenderOptions& options) {
 
 Image8 RenderScene(const Scene& whole, const RenderOptions& options) {
   Scene scene = whole;
-  if (options.view == RenderView::kIso) scene.room.height_m = ShownHeight(whole);
+  if (options.view != RenderView::kPose) scene.room.height_m = ShownHeight(whole);
   const capture::Camera camera = ViewCamera(scene, options);
   const Pose world_from_camera = sim::WorldFromCamera(camera);
   std::vector<sim::CameraShape> shapes = SceneShapes(scene, options.folder, world_from_camera.translation_m, options.splat.empty());

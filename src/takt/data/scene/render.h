@@ -25,7 +25,7 @@ struct RenderOptions {
   std::filesystem::path splat;                         // a splat file: a real place instead of floor, walls and sky
   sim::Similarity room_from_splat = sim::UprightPlace(1, 0, Vec3::Zero());
   int supersampling = 2;
-  int occlusion_rays = 8;
+  int occlusion_rays = 16;
 };
 
 // The shapes of a scene for policy cameras, all on body 0; segmentation_id = 1 + position in Walk order. Walls whose
@@ -36,7 +36,7 @@ std::vector<sim::CameraShape> SceneShapes(const Scene& scene, const std::filesys
 // Where the cameras of kIso and kTop stand: the whole room in the picture.
 capture::Camera ViewCamera(const Scene& scene, const RenderOptions& options);
 
-// A picture of the scene: walls towards the camera cut away, sun from beside the camera, soft corners. With a splat file the
+// A picture of the scene: but for kPose, walls no higher than what stands there needs; walls towards the camera cut away, sun from beside the camera, soft corners. With a splat file the
 // room itself is not drawn: its floor catches shadows.
 // Errors: as NodeSolids, CameraRenderer::Render, splat::ReadScene. Determinism: same scene, same bytes.
 Image8 RenderScene(const Scene& scene, const RenderOptions& options);
