@@ -3,10 +3,8 @@
 //
 //   dataset_write [--episodes 10000] [--frames 100] [--out DIR] [--sync]
 #include <fmt/format.h>
-#include <time.h>
 #include <unistd.h>
 
-#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -14,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "takt/core/base/clock.h"
 #include "takt/core/base/error.h"
 #include "takt/core/base/rng.h"
 #include "takt/data/dataset/writer.h"
@@ -22,16 +21,6 @@ namespace {
 
 using namespace takt;           // NOLINT: a program of one file
 using namespace takt::dataset;  // NOLINT
-
-double CpuSeconds() {
-  timespec t;
-  ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-  return static_cast<double>(t.tv_sec) + 1e-9 * static_cast<double>(t.tv_nsec);
-}
-
-double WallSeconds() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
 
 int Run(int episodes, int frames, const std::filesystem::path& out, bool sync) {
   WriterOptions options;
@@ -53,7 +42,8 @@ int Run(int episodes, int frames, const std::filesystem::path& out, bool sync) {
       for (const Feature& feature : options.features) {
         std::vector<float> values(static_cast<size_t>(frames) * joints.size());
         for (size_t i = 0; i < values.size(); ++i) {
-          values[i] = static_cast<float>(0.02 * static_cast<double>(i / joints.size()) + static_cast<double>(rng.Uniform(i)));
+          values[i] =
+              static_cast<float>(0.02 * static_cast<double>(i / joints.size()) + static_cast<double>(rng.Uniform(i)));
         }
         episode.columns[feature.name] = std::move(values);
       }

@@ -4,25 +4,19 @@
 #include <fmt/format.h>
 
 #include <cmath>
-#include <ctime>
 
+#include "takt/core/base/clock.h"
 #include "takt/core/base/error.h"
 #include "takt/data/demo/motion/motion.h"
 
 namespace takt::demo {
 namespace {
 
-double ThreadSeconds() {
-  timespec t;
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-  return static_cast<double>(t.tv_sec) + 1e-9 * static_cast<double>(t.tv_nsec);
-}
-
 // Adds the CPU time of a scope to a sum.
 class Stopwatch {
  public:
-  explicit Stopwatch(double* sum_s) : sum_s_(sum_s), start_s_(ThreadSeconds()) {}
-  ~Stopwatch() { *sum_s_ += ThreadSeconds() - start_s_; }
+  explicit Stopwatch(double* sum_s) : sum_s_(sum_s), start_s_(ThreadCpuSeconds()) {}
+  ~Stopwatch() { *sum_s_ += ThreadCpuSeconds() - start_s_; }
   Stopwatch(const Stopwatch&) = delete;
   Stopwatch& operator=(const Stopwatch&) = delete;
 
@@ -120,11 +114,11 @@ class Recorder {
       pick.goal_lower_m = LowerDistance(stage_.scene, step);
       pick.keep_upright = stage_.task.keep_upright;
       pick.free_yaw = free_yaw;
-      if (!Carry(step, "pick", Plan([&] {
-                   planner_.Observe(run_.world());
-                   return planner_.Pick(pick);
-                 }),
-                 object)) {
+      if (!Execute(step, "pick", Plan([&] {
+                     planner_.Observe(run_.world());
+                     return planner_.Pick(pick);
+                   }),
+                   object)) {
         return false;
       }
       if (!run_.Holds(object)) return true;  // the judge will say what that means
@@ -152,13 +146,13 @@ class Recorder {
         }
         return plan;
       });
-      if (!Carry(step, "place", put_down, object)) return false;
+      if (!Execute(step, "place", put_down, object)) return false;
     }
     const MotionPlan home = Plan([&] {
       planner_.Observe(run_.world());
       return planner_.Home();
     });
-    if (!Carry(stage_.task.steps.back(), "home", home, -1)) return false;
+    if (!Execute(stage_.task.steps.back(), "home", home, -1)) return false;
     const int hold = static_cast<int>(std::ceil(options_.limits.settle_s * options_.fps)) + 1;
     const Action still = run_.LastAction();
     for (int k = 0; k < hold; ++k) {
@@ -168,7 +162,7 @@ class Recorder {
   }
 
   // Executes a plan; false where there was none, or the simulation diverged.
-  bool Carry(const PutStep& step, const char* what, const MotionPlan& plan, int object) {
+  bool Execute(const PutStep& step, const char* what, const MotionPlan& plan, int object) {
     if (!plan.Ok()) {
       Stop(ReasonOf(plan.reason), fmt::format("{} {}: {}", what, step.object_id, plan.detail));
       return false;
@@ -233,9 +227,9 @@ class Recorder {
 Attempt MakeAttempt(const AttemptOptions& options, uint64_t index) {
   Attempt attempt;
   attempt.index = index;
-  const double start = ThreadSeconds();
+  const double start = ThreadCpuSeconds();
   const Stage stage = MakeStage(options.stage, index);
-  attempt.cost.stage_s = ThreadSeconds() - start;
+  attempt.cost.stage_s = ThreadCpuSeconds() - start;
   attempt.instruction = stage.task.instruction;
   Recorder(options, stage, &attempt).Record();
   return attempt;

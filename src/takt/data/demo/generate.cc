@@ -4,8 +4,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <ctime>
 
+#include "takt/core/base/clock.h"
 #include "takt/core/base/error.h"
 #include "takt/core/base/file.h"
 #include "takt/core/base/interrupt.h"
@@ -16,12 +16,6 @@
 
 namespace takt::demo {
 namespace {
-
-double Seconds(clockid_t clock) {
-  timespec t;
-  clock_gettime(clock, &t);
-  return static_cast<double>(t.tv_sec) + 1e-9 * static_cast<double>(t.tv_nsec);
-}
 
 void CheckOptions(const GenerateOptions& o) {
   const auto need = [](bool ok, const char* option, const char* what) {
@@ -91,7 +85,7 @@ class Generator {
   }
 
   GenerateReport Run() {
-    const double wall = Seconds(CLOCK_MONOTONIC), cpu = Seconds(CLOCK_PROCESS_CPUTIME_ID);
+    const double wall = WallSeconds(), cpu = CpuSeconds();
     const int allowed = options_.max_attempts ? options_.max_attempts : std::max(100, 20 * options_.episodes);
     Show();
     while (report_.kept < options_.episodes) {
@@ -105,7 +99,7 @@ class Generator {
       const size_t wanted = static_cast<size_t>(std::min(options_.episodes - report_.kept, allowed - report_.attempts));
       std::vector<Outcome> outcomes(std::min(4 * static_cast<size_t>(ThreadCount()), wanted));
       ParallelFor(outcomes.size(), 1,
-                  [&](size_t begin, size_t) { outcomes[begin] = Attempt_(next_attempt_ + begin * Stride()); });
+                  [&](size_t begin, size_t) { outcomes[begin] = Try(next_attempt_ + begin * Stride()); });
       for (Outcome& outcome : outcomes) {
         if (report_.kept >= options_.episodes) break;
         Take(std::move(outcome));
@@ -117,8 +111,8 @@ class Generator {
     report_.frames = summary.frames;
     report_.dataset_bytes = summary.bytes;
     report_.seconds_of_motion = static_cast<double>(summary.frames) / options_.fps;
-    report_.wall_s = Seconds(CLOCK_MONOTONIC) - wall;
-    report_.cpu_s = Seconds(CLOCK_PROCESS_CPUTIME_ID) - cpu;
+    report_.wall_s = WallSeconds() - wall;
+    report_.cpu_s = CpuSeconds() - cpu;
     if (!options_.report.empty()) WriteGenerateReport(options_, report_, gallery_, options_.report);
     return std::move(report_);
   }
@@ -149,27 +143,27 @@ class Generator {
     if (reason == Reason::kKept) ++report_.kept;
   }
 
-  Outcome Attempt_(uint64_t index) const {
+  Outcome Try(uint64_t index) const {
     Outcome outcome;
     outcome.attempt = MakeAttempt(attempt_options_, index);
     Attempt& attempt = outcome.attempt;
     if (attempt.reason != Reason::kKept) return outcome;
     const Stage stage = MakeStage(attempt_options_.stage, index);
-    double start = Seconds(CLOCK_THREAD_CPUTIME_ID);
+    double start = ThreadCpuSeconds();
     if (options_.robust && !SurvivesPerturbation(stage, &attempt)) {
-      outcome.robust_s = Seconds(CLOCK_THREAD_CPUTIME_ID) - start;
+      outcome.robust_s = ThreadCpuSeconds() - start;
       return outcome;
     }
-    outcome.robust_s = Seconds(CLOCK_THREAD_CPUTIME_ID) - start;
-    start = Seconds(CLOCK_THREAD_CPUTIME_ID);
+    outcome.robust_s = ThreadCpuSeconds() - start;
+    start = ThreadCpuSeconds();
     std::optional<Look> look;
     if (options_.cameras) look.emplace(stage, look_options_);
     dataset::Episode episode = ToEpisode(attempt, look ? &*look : nullptr);
-    outcome.render_s = Seconds(CLOCK_THREAD_CPUTIME_ID) - start;
+    outcome.render_s = ThreadCpuSeconds() - start;
     if (look && !options_.report.empty()) outcome.strip = Strip(episode);
-    start = Seconds(CLOCK_THREAD_CPUTIME_ID);
+    start = ThreadCpuSeconds();
     outcome.prepared = writer_->Prepare(episode);
-    outcome.encode_s = Seconds(CLOCK_THREAD_CPUTIME_ID) - start;
+    outcome.encode_s = ThreadCpuSeconds() - start;
     return outcome;
   }
 

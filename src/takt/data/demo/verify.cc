@@ -3,9 +3,9 @@
 
 #include <fmt/format.h>
 
-#include <ctime>
 #include <map>
 
+#include "takt/core/base/clock.h"
 #include "takt/core/base/error.h"
 #include "takt/core/base/interrupt.h"
 #include "takt/core/base/parallel.h"
@@ -14,12 +14,6 @@
 
 namespace takt::demo {
 namespace {
-
-double CpuSeconds() {
-  timespec t;
-  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-  return static_cast<double>(t.tv_sec) + 1e-9 * static_cast<double>(t.tv_nsec);
-}
 
 struct Recorded {
   int64_t episode = 0;

@@ -2,11 +2,11 @@
 #include <benchmark/benchmark.h>
 
 #include <cmath>
-#include <ctime>
 #include <filesystem>
 #include <numbers>
 #include <string>
 
+#include "takt/core/base/clock.h"
 #include "takt/data/sim/camera/background.h"
 #include "takt/data/sim/camera/camera.h"
 #include "takt/data/sim/camera/camera_test_scene.h"
@@ -14,12 +14,6 @@
 
 namespace takt::sim {
 namespace {
-
-double ThreadCpuSeconds() {
-  timespec t;
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-  return static_cast<double>(t.tv_sec) + 1e-9 * static_cast<double>(t.tv_nsec);
-}
 
 // The files' y points down; here z points up.
 std::shared_ptr<const SplatBackground> Background(const std::string& file) {
@@ -34,8 +28,8 @@ capture::Camera Orbit(double turn_rad, double height_m, int size_px) {
   return CameraFromVerticalFov(size_px, size_px, 0.9, LookAt(eye, {0, 0, 0.05}));
 }
 
-// Frames a second of one thread, from its CPU time. Twelve bodies of about 5,000 triangles in all fall and turn from frame to
-// frame; `moving` turns the camera too, as one on a wrist does.
+// Frames a second of one thread, from its CPU time. Twelve bodies of about 5,000 triangles in all fall and turn from
+// frame to frame; `moving` turns the camera too, as one on a wrist does.
 void Frames(benchmark::State& state, const char* background, bool moving, double thin_px, bool shadows, int size_px) {
   if (background && !std::filesystem::exists(std::filesystem::path(TAKT_SHARED_DATA) / "splat/files" / background)) {
     return state.SkipWithError("needs ../shared/data/splat/files");
