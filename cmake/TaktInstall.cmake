@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-# cmake --install: the program, the libraries with their headers, and the package that find_package(takt) reads.
+# cmake --install: the program, the libraries with their headers, and the package that find_package(takt) reads. Headers that
+# show a third-party library's types stay inside, and so does what only tests include.
 include(CMakePackageConfigHelpers)
 
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/src/takt DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
-  FILES_MATCHING PATTERN "*.h" PATTERN "*test_*" EXCLUDE PATTERN cli EXCLUDE)
+  FILES_MATCHING PATTERN "*.h" PATTERN "*test_*" EXCLUDE PATTERN "*_test.h" EXCLUDE PATTERN "*_impl.h" EXCLUDE
+  PATTERN mujoco_shim.h EXCLUDE PATTERN mjcf_xml.h EXCLUDE PATTERN mjcf_frames.h EXCLUDE
+  PATTERN av.h EXCLUDE PATTERN embree_scene.h EXCLUDE PATTERN cli EXCLUDE)
 
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/takt)
 install(EXPORT taktTargets NAMESPACE takt:: DESTINATION ${package_dir})

@@ -31,3 +31,6 @@ if(TAKT_SANITIZE)
   add_compile_options(-fsanitize=${TAKT_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
   add_link_options(-fsanitize=${TAKT_SANITIZE})
 endif()
+if(TAKT_FUZZ)
+  add_compile_options(-fsanitize=fuzzer-no-link)  # a fuzzer steers by the branches of the libraries, so they report them
+endif()

@@ -160,14 +160,7 @@ class EpisodeSource {
       ++report_.films_encoded;
       return;
     }
-    Blobs bytes;
-    std::vector<std::string> paths;
-    for (size_t i = 0; i < pictures.size(); ++i) {
-      const std::vector<uint8_t> png = EncodePng(pictures[i]);
-      bytes.Add({reinterpret_cast<const char*>(png.data()), png.size()});
-      paths.push_back(fmt::format("frame-{:06d}.png", i));
-    }
-    p->columns[feature.name] = MakeStruct({MakeBinary(std::move(bytes)), MakeStrings(paths)});
+    p->columns[feature.name] = PngColumn(pictures);
   }
 
   // Statistics where the old set has none, or none with quantiles (v2.1).

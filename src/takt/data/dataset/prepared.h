@@ -23,6 +23,9 @@ struct PreparedEpisode::State {
   nlohmann::ordered_json extra;
 };
 
+// Pictures [T] as the column of a feature of dtype "image": struct{bytes: PNG, path}.
+Array PngColumn(const std::vector<Image8>& pictures);
+
 // Statistics of a whole set, exactly: every value of every column is read. Pictures are left out.
 // Cost: one pass over the data for each block of columns that fits 512 MB. Errors: as EpisodeReader::Read; cancelled.
 StatsMap ComputeColumnStats(const Dataset& dataset, const ProgressSink& progress);

@@ -30,9 +30,10 @@ Error Bad(const std::string& subject, const std::string& message, const std::str
 }
 
 Json VideoInfoJson(const Feature& feature, int fps, VideoCodec codec) {
-  return {{"video.height", feature.shape[0]},     {"video.width", feature.shape[1]}, {"video.codec", VideoCodecName(codec)},
-          {"video.pix_fmt", "yuv420p"},           {"video.is_depth_map", false},     {"video.fps", fps},
-          {"video.channels", feature.shape[2]}, {"has_audio", false}};
+  return {{"video.height", feature.shape[0]},     {"video.width", feature.shape[1]},
+          {"video.codec", VideoCodecName(codec)}, {"video.pix_fmt", "yuv420p"},
+          {"video.is_depth_map", false},          {"video.fps", fps},
+          {"video.channels", feature.shape[2]},   {"has_audio", false}};
 }
 
 // The values as the feature stores them: double may become float, integers any integer they fit.
@@ -50,8 +51,10 @@ Values ConvertValues(const Values& values, ValueKind kind, const std::string& su
           using V = typename T::value_type;
           constexpr bool floats = std::is_floating_point_v<V>;
           switch (kind) {
-            case ValueKind::kFloat: return std::vector<float>(all.begin(), all.end());
-            case ValueKind::kDouble: return std::vector<double>(all.begin(), all.end());
+            case ValueKind::kFloat:
+              return std::vector<float>(all.begin(), all.end());
+            case ValueKind::kDouble:
+              return std::vector<double>(all.begin(), all.end());
             case ValueKind::kBool:
               if constexpr (std::is_same_v<V, uint8_t>) {
                 for (const uint8_t v : all) {
@@ -75,7 +78,8 @@ Values ConvertValues(const Values& values, ValueKind kind, const std::string& su
                 }
                 return narrow;
               }
-            default: throw refuse();
+            default:
+              throw refuse();
           }
         }
       },
@@ -142,6 +146,17 @@ std::string Differences(const DatasetInfo& have, const DatasetInfo& want) {
 }
 
 }  // namespace
+
+Array PngColumn(const std::vector<Image8>& pictures) {
+  Blobs bytes;
+  std::vector<std::string> paths;
+  for (size_t i = 0; i < pictures.size(); ++i) {
+    const std::vector<uint8_t> png = EncodePng(pictures[i]);
+    bytes.Add({reinterpret_cast<const char*>(png.data()), png.size()});
+    paths.push_back(fmt::format("frame-{:06d}.png", i));
+  }
+  return MakeStruct({MakeBinary(std::move(bytes)), MakeStrings(paths)});
+}
 
 PreparedEpisode::PreparedEpisode() = default;
 PreparedEpisode::PreparedEpisode(PreparedEpisode&&) noexcept = default;
@@ -278,7 +293,8 @@ PreparedEpisode DatasetWriter::Prepare(const Episode& episode) const {
   }
   for (const auto& [name, pictures] : episode.images) {
     const Feature* feature = s.info.Find(name);
-    if (feature == nullptr || !feature->IsPicture()) throw Bad(fmt::format("pictures '{}'", name), "are no feature of this set");
+    if (feature == nullptr || !feature->IsPicture())
+      throw Bad(fmt::format("pictures '{}'", name), "are no feature of this set");
     if (p.length == 0) p.length = static_cast<int64_t>(pictures.size());
     CheckPictures(*feature, pictures, p.length);
   }
@@ -287,7 +303,8 @@ PreparedEpisode DatasetWriter::Prepare(const Episode& episode) const {
   if (p.task_of_frame.empty()) p.task_of_frame.assign(static_cast<size_t>(p.length), 0);
   if (static_cast<int64_t>(p.task_of_frame.size()) != p.length) throw Bad("task_of_frame", "is of another length");
   for (const int64_t task : p.task_of_frame) {
-    if (task < 0 || task >= static_cast<int64_t>(p.tasks.size())) throw Bad("task_of_frame", "names a task that is not there");
+    if (task < 0 || task >= static_cast<int64_t>(p.tasks.size()))
+      throw Bad("task_of_frame", "names a task that is not there");
   }
   std::vector<const Feature*> cameras;
   for (const Feature& feature : s.info.features) {
@@ -321,14 +338,7 @@ PreparedEpisode DatasetWriter::Prepare(const Episode& episode) const {
       p.films.at(camera.name) = EncodeMp4(pictures, s.options.video);
       return;
     }
-    Blobs bytes;
-    std::vector<std::string> paths;
-    for (size_t i = 0; i < pictures.size(); ++i) {
-      const std::vector<uint8_t> png = EncodePng(pictures[i]);
-      bytes.Add({reinterpret_cast<const char*>(png.data()), png.size()});
-      paths.push_back(fmt::format("frame-{:06d}.png", i));
-    }
-    p.columns.at(camera.name) = MakeStruct({MakeBinary(std::move(bytes)), MakeStrings(paths)});
+    p.columns.at(camera.name) = PngColumn(pictures);
   });
   for (const Feature* camera : cameras) p.stats[camera->name] = p.pictures.at(camera->name).Stats();
   return result;
@@ -367,8 +377,8 @@ void DatasetWriter::Add(PreparedEpisode episode, Json extra) {
   row.stats = p.stats;
   const auto put = [&](const char* name, Values values) {
     row.stats[name] = ComputeStats(values, 1, {1});
-    p.columns[name] = MakeArray(std::move(values), std::string_view(name) == "timestamp" ? ValueKind::kFloat
-                                                                                         : ValueKind::kInt64);
+    p.columns[name] =
+        MakeArray(std::move(values), std::string_view(name) == "timestamp" ? ValueKind::kFloat : ValueKind::kInt64);
   };
   put("timestamp", std::move(times));
   put("frame_index", std::move(frames));
