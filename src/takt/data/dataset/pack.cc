@@ -218,7 +218,7 @@ void PackFilms(TwinTree& tree, Dataset& set, const std::string& key, const Write
     } else {
       tree.PutFresh(target, ConcatMp4(film.clips, set.info.fps));
     }
-    meter.Step();
+    meter.Step(0);  // may be interrupted here; episodes are counted elsewhere
   }
   for (size_t i = 0; i < places.size(); ++i) set.episodes[i].videos[key] = places[i];
 }

@@ -233,7 +233,7 @@ ValidateReport Validate(const fs::path& folder, const ValidateOptions& options, 
   }
   for (const std::string& note : v.set.notes) v.Note("dataset/unknown", note, "");
   for (const std::string& file : UnknownMetaFiles(folder, v.set.info)) {
-    v.Note("dataset/unknown", "a file is not part of the format", file);
+    if (!file.starts_with("meta/takt_")) v.Note("dataset/unknown", "a file is not part of the format", file);
   }
   if (v.set.info.other.is_object()) {
     for (const auto& [key, value] : v.set.info.other.items()) {

@@ -91,6 +91,12 @@ SceneRepairReport RepairAndSettle(const Scene& scene, const std::filesystem::pat
 SceneRepairReport RepairScene(const SceneRepairOptions& options) {
   if (!options.out.empty()) FormatOf(options.out);  // a wrong suffix is said before the work
   ReadResult read = ReadScene(options.in);
+  // Behind broken syntax objects may be missing, and where faults left nothing, nothing can be repaired: writing the rest would
+  // lose what was there.
+  const bool nothing = read.scene.room.children.empty();
+  for (const Diagnostic& d : read.diagnostics) {
+    if (d.severity == Severity::kError && (nothing || d.code == "scene/syntax")) throw ErrorOf(d);
+  }
   SceneRepairReport report = RepairAndSettle(read.scene, options.in.parent_path(), options);
   report.diagnostics = std::move(read.diagnostics);
   const bool valid = report.result.outcome == RepairOutcome::kClean || report.result.outcome == RepairOutcome::kRepaired;

@@ -37,7 +37,8 @@ struct SceneRepairReport {
 SceneRepairReport RepairAndSettle(const Scene& scene, const std::filesystem::path& folder, const SceneRepairOptions& options);
 
 // The verb `takt scene repair`: reads tolerantly, repairs, and writes when the certificate holds; a clean scene in the same
-// spelling is copied byte for byte. Writes the report in any case. Errors: not_found; io; bad_input (no floor, another suffix).
+// spelling is copied byte for byte. Writes the report in any case. Errors: not_found; io; bad_input (faults that left
+// nothing to repair, text that is not XML or JSON all through, another suffix).
 SceneRepairReport RepairScene(const SceneRepairOptions& options);
 
 // The certificate, the witness, what moved and the two plans, as HTML.

@@ -110,6 +110,15 @@ TEST(RepairScene, WritesOnlyWhatIsProved) {
   const SceneRepairReport impossible = RepairScene(options);
   EXPECT_EQ(impossible.result.outcome, RepairOutcome::kInfeasible);
   EXPECT_FALSE(fs::exists(options.out));
+
+  // A file cut short, or with no room, is refused: nothing that was in it may be lost.
+  const std::string whole = ReadTextFile(folder / "in.xml");
+  for (const std::string& text : {whole.substr(0, whole.size() / 2), std::string("<scene"), std::string("<scene schema=\"1.0\"/>")}) {
+    WriteFileAtomic(folder / "cut.xml", std::string_view(text));
+    options.in = folder / "cut.xml";
+    EXPECT_THROW(RepairScene(options), Error) << text;
+    EXPECT_FALSE(fs::exists(options.out));
+  }
   fs::remove_all(folder);
 }
 

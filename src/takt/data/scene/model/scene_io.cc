@@ -39,14 +39,17 @@ ReadResult ReadScene(const std::filesystem::path& path) {
   return ParseScene(text, GuessFormat(path, text), path.string());
 }
 
+Error ErrorOf(const Diagnostic& d) {
+  std::string subject = d.file;
+  if (d.line > 0) subject += ":" + std::to_string(d.line) + ":" + std::to_string(d.column);
+  return Error(ErrorCode::kBadInput, subject, d.code + ": " + d.message,
+               d.hint.empty() ? "takt scene check shows everything that is wrong with it" : d.hint);
+}
+
 Scene LoadScene(const std::filesystem::path& path) {
   ReadResult result = ReadScene(path);
   for (const Diagnostic& d : result.diagnostics) {
-    if (d.severity != Severity::kError) continue;
-    std::string subject = d.file;
-    if (d.line > 0) subject += ":" + std::to_string(d.line) + ":" + std::to_string(d.column);
-    throw Error(ErrorCode::kBadInput, subject, d.code + ": " + d.message,
-                d.hint.empty() ? "takt scene check shows everything that is wrong with it" : d.hint);
+    if (d.severity == Severity::kError) throw ErrorOf(d);
   }
   return std::move(result.scene);
 }

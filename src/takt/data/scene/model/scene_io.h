@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "takt/core/base/diagnostic.h"
+#include "takt/core/base/error.h"
 #include "takt/data/scene/model/scene.h"
 
 namespace takt::scene {
@@ -36,6 +37,9 @@ ReadResult ParseScene(std::string_view text, Format format, const std::string& f
 // The same from a file; .json is JSON, .xml is XML, other suffixes by the first character ('<' or '{').
 // Errors: not_found; io; bad_input when the file is larger than kMaxSceneBytes.
 ReadResult ReadScene(const std::filesystem::path& path);
+
+// A diagnostic as the bad_input error of who cannot go on after it.
+Error ErrorOf(const Diagnostic& diagnostic);
 
 // A scene without errors. Errors: as ReadScene; bad_input with the first error ("FILE:LINE:COLUMN: message").
 Scene LoadScene(const std::filesystem::path& path);
