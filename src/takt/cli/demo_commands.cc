@@ -25,7 +25,8 @@ struct GenerateArguments {
   std::string task, shard, format = "v3.0";
   std::vector<double> splat_place;
   double splat_yaw_deg = 0;
-  bool no_cameras = false;
+  std::string front = "task";
+  bool no_cameras = false, plain_look = false;
 };
 
 // "2/8", or "auto": rank and size of the Open MPI or Slurm job.
@@ -66,6 +67,8 @@ int RunGenerate(GenerateArguments arguments, const Context& context) {
   demo::GenerateOptions& options = arguments.options;
   options.task = demo::ParseTask(arguments.task);
   options.cameras = !arguments.no_cameras;
+  options.front = arguments.front == "station" ? demo::FrontCamera::kStation : demo::FrontCamera::kTask;
+  options.randomise_look = !arguments.plain_look;
   options.format = arguments.format == "v2.1" ? dataset::DatasetFormat::kV21 : dataset::DatasetFormat::kV30;
   if (arguments.splat_place.size() == 3) {
     options.background.place_m = {arguments.splat_place[0], arguments.splat_place[1], arguments.splat_place[2]};
@@ -136,6 +139,10 @@ void AddGenerate(CLI::App& group, Context& context) {
   verb->add_flag("--robust", o.robust,
                  "Keep only what survives half the time step and friction 20 % up and down as well");
   verb->add_flag("--no-cameras", arguments->no_cameras, "No pictures");
+  verb->add_option("--front", arguments->front,
+                   "Where the front camera stands: across the task's places, or bolted down before the robot")
+      ->type_name("F")->check(CLI::IsMember({"task", "station"}))->capture_default_str();
+  verb->add_flag("--plain-look", arguments->plain_look, "The same light, colours and camera in every episode");
   verb->add_option("--width", o.width_px, "Width of a picture in pixels")->type_name("N");
   verb->add_option("--height", o.height_px, "Height of a picture in pixels")->type_name("N");
   verb->add_option("--codec", o.codec, "h264, av1, or png inside the data files")->type_name("C");

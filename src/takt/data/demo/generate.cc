@@ -63,10 +63,13 @@ class Generator {
     const std::string recipe = options.recipe.empty() ? std::string(DefaultRecipe(options.task)) : options.recipe;
     attempt_options_ = AttemptOptionsOf(options);
     attempt_options_.stage.recipe = scene::LoadRecipe(recipe);
-    record_ = RecordOfOptions(attempt_options_, RecipeText(recipe));
-    record_name_ = RecordName(record_);
     look_options_.width_px = options.width_px;
     look_options_.height_px = options.height_px;
+    look_options_.front = options.front;
+    look_options_.randomise = options.randomise_look;
+    record_ = RecordOfOptions(attempt_options_, RecipeText(recipe));
+    if (options.cameras) record_["look"] = RecordOfLook(look_options_);
+    record_name_ = RecordName(record_);
     look_options_.background = LoadBackground(options.background);
     look_options_.in_background = options.background.hide;
 

@@ -38,6 +38,8 @@ struct GenerateOptions {
   int sort_steps = 2;   // StageOptions
   bool cameras = true;  // record pictures
   int width_px = 128, height_px = 128;
+  FrontCamera front = FrontCamera::kTask;  // LookOptions
+  bool randomise_look = true;              // LookOptions
   BackgroundOptions background;
   dataset::DatasetFormat format = dataset::DatasetFormat::kV30;
   std::string codec = "h264";          // "h264", "av1", or "png" for pictures inside the data files

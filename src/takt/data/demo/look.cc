@@ -5,6 +5,7 @@
 #include <cmath>
 #include <set>
 
+#include "takt/core/base/error.h"
 #include "takt/data/scene/model/walk.h"
 #include "takt/data/sim/camera/model_camera.h"
 
@@ -57,7 +58,56 @@ void DrawMaterials(const Rng& rng, const std::vector<sim::CameraShape>& shapes, 
   }
 }
 
+struct Sight {
+  Vec3 eye_m, target_m;  // in the world
+};
+
+// From across what the task is about, half left of the line from the robot, looking down at it.
+Sight TaskSight(const Stage& stage) {
+  const Pose base = scene::WorldFromNode(stage.scene, stage.robot_id);
+  Vec3 target = Vec3::Zero();
+  double places = 0;
+  for (const PutStep& step : stage.task.steps) {
+    for (const std::string& id : {step.object_id, step.target_id}) {
+      target += scene::WorldFromNode(stage.scene, id).translation_m;
+      places += 1;
+    }
+  }
+  target /= places;
+  const Vec3 away = target - base.translation_m;
+  const double heading = std::atan2(away.y(), away.x()) + kFrontTurn_rad;
+  const Vec3 eye = target + kFrontDistance_m * Vec3(std::cos(heading), std::sin(heading), 0.78);
+  // Between the places and the robot, so that the arm is in the picture.
+  return {eye, target - 0.3 * Vec3(away.x(), away.y(), 0)};
+}
+
+// From before the robot, down at the middle of its working space.
+Sight StationSight(const Stage& stage) {
+  const Pose base = scene::WorldFromNode(stage.scene, stage.robot_id);
+  const double reach = stage.robot.reach_m;
+  return {base * Vec3(0.85 * reach, 0, 1.05 * reach), base * Vec3(0.4 * reach, 0, 0)};
+}
+
 }  // namespace
+
+nlohmann::ordered_json RecordOfLook(const LookOptions& options) {
+  return {{"front", options.front == FrontCamera::kStation ? "station" : "task"}, {"randomise", options.randomise}};
+}
+
+LookOptions LookOfRecord(const nlohmann::ordered_json& record, const std::string& subject) {
+  LookOptions options;
+  try {
+    const std::string front = record.value("front", "task");
+    if (front != "task" && front != "station") {
+      throw Error(ErrorCode::kBadInput, subject, "knows no front camera \"" + front + "\"", "one of: task, station");
+    }
+    options.front = front == "station" ? FrontCamera::kStation : FrontCamera::kTask;
+    options.randomise = record.value("randomise", true);
+  } catch (const nlohmann::json::exception&) {
+    throw Error(ErrorCode::kBadInput, subject, "says nothing readable about its cameras");
+  }
+  return options;
+}
 
 std::vector<std::string> CameraNames(const sim::RobotInfo& robot) {
   if (robot.wrist_camera.empty()) return {"front"};
@@ -90,23 +140,9 @@ Look::Look(const Stage& stage, const LookOptions& options)
     renderers_.push_back(std::make_unique<sim::CameraRenderer>(scene_, options.background));
     if (options.randomise) DrawMaterials(rng, scene_->shapes(), patterned, &renderers_.back()->materials());
   }
-  // From across what the task is about, half left of the line from the robot, looking down at it.
-  const Pose base = scene::WorldFromNode(stage.scene, stage.robot_id);
-  Vec3 target = Vec3::Zero();
-  double places = 0;
-  for (const PutStep& step : stage.task.steps) {
-    for (const std::string& id : {step.object_id, step.target_id}) {
-      target += scene::WorldFromNode(stage.scene, id).translation_m;
-      places += 1;
-    }
-  }
-  target /= places;
-  const Vec3 away = target - base.translation_m;
-  const double heading = std::atan2(away.y(), away.x()) + kFrontTurn_rad;
-  Vec3 eye = target + kFrontDistance_m * Vec3(std::cos(heading), std::sin(heading), 0.78);
-  // Between the places and the robot, so that the arm is in the picture.
-  target -= 0.3 * Vec3(away.x(), away.y(), 0);
-  if (options.randomise) {
+  const Sight sight = options.front == FrontCamera::kStation ? StationSight(stage) : TaskSight(stage);
+  Vec3 eye = sight.eye_m, target = sight.target_m;
+  if (options.randomise && options.front == FrontCamera::kTask) {
     for (int a = 0; a < 3; ++a) {
       eye[a] += options.camera_m * (2 * rng.UniformDouble(100 + static_cast<uint64_t>(a)) - 1);
       target[a] += 0.5 * options.camera_m * (2 * rng.UniformDouble(110 + static_cast<uint64_t>(a)) - 1);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <vector>
@@ -14,14 +15,26 @@
 
 namespace takt::demo {
 
+// Where the front camera stands.
+enum class FrontCamera {
+  kTask,     // across the places that the task is about: another place in every episode
+  kStation,  // bolted down before the robot: the same picture of the bench in every episode, as on a line
+};
+
 struct LookOptions {
   int width_px = 128, height_px = 128;
+  FrontCamera front = FrontCamera::kTask;
   std::shared_ptr<const sim::SplatBackground> background;  // null: the room of the scene
   // With a background: nodes whose look comes from it. They keep their shadows and are otherwise not drawn.
   std::vector<std::string> in_background;
   bool randomise = true;   // light, camera, colours and textures of each episode
-  double camera_m = 0.03;  // the front camera's place: by at most this in each direction
+  double camera_m = 0.03;  // the front camera's place: by at most this in each direction; one that is bolted does not move
 };
+
+// What the record of a set says about its pictures: {"front": "station", "randomise": false}; and back, whatever is not
+// there being as in LookOptions. Errors: bad_input naming `subject`.
+nlohmann::ordered_json RecordOfLook(const LookOptions& options);
+LookOptions LookOfRecord(const nlohmann::ordered_json& record, const std::string& subject);
 
 // The cameras of one episode: "front", which looks at the bench across the robot's working space, and "wrist", where
 // the robot has one. Light, colours, textures and the front camera are drawn from (seed, index). Determinism: as
