@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "takt/core/nn/linear.h"
+#include "takt/infer/reuse/schedule.h"
+
+namespace takt::policy {
+
+enum class Sampler { kDdpm, kDdim, kEuler };  // the last one for flow heads
+
+// How a model is executed: `plan.json` beside it. Nothing of it changes what the model is; all of it changes what a
+// chunk costs and how near to the exact one it comes.
+struct Plan {
+  Sampler sampler = Sampler::kDdpm;
+  int steps = 0;  // denoising steps; 0: the model's own number (DDPM: always that; Euler: 10)
+  nn::Precision precision = nn::Precision::kF32;
+  bool float_attention = false;  // keep the projections of attention in f32 (bf16 where `precision` is quantised)
+  // Quantised weights and scales beside the plan (infer/quant writes them); empty: round to nearest at load time.
+  std::string quant_file;
+  std::optional<reuse::Schedule> schedule;  // none: every block in every step
+
+  friend bool operator==(const Plan&, const Plan&) = default;
+};
+
+// The plan of an exact run: f32, every step, every block.
+Plan ExactPlan();
+
+// "w8a8 ddim-16 bac-10": for tables.
+std::string PlanName(const Plan& plan);
+
+// Errors: bad_input naming the field. `text` is plan.json.
+Plan ParsePlan(const std::string& text, const std::string& subject);
+std::string PlanText(const Plan& plan);
+// The plan of a policy's folder; ExactPlan where it has none.
+Plan LoadPlan(const std::filesystem::path& folder);
+
+}  // namespace takt::policy
