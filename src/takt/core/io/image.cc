@@ -101,6 +101,10 @@ ImageInfo ReadImageInfo(const std::filesystem::path& path) {
   return ReadHeader(whole, whole.size(), subject).info;
 }
 
+ImageInfo ReadImageInfo(std::span<const uint8_t> bytes, const std::string& subject) {
+  return ReadHeader(bytes, bytes.size(), subject).info;
+}
+
 std::variant<Image8, Image16> DecodeImage(std::span<const uint8_t> bytes, const std::string& subject) {
   if (bytes.empty()) throw Error(ErrorCode::kBadInput, subject, "is empty");
   if (image_internal::LooksLikePng(bytes)) return image_internal::DecodePng(bytes, subject);

@@ -40,6 +40,7 @@ struct ImageInfo {
   int bits = 0;  // 8 or 16
 };
 ImageInfo ReadImageInfo(const std::filesystem::path& path);
+ImageInfo ReadImageInfo(std::span<const uint8_t> bytes, const std::string& subject);
 
 // Decodes PNG (1-16 bit; palettes, small depths and tRNS expanded) or JPEG (8 bit, grey or RGB), told apart by content,
 // not by name. Samples come as they are stored: no gamma, no colour profile, no EXIF rotation (camera poses refer to

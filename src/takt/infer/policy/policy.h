@@ -3,11 +3,13 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
 #include "takt/infer/policy/model.h"
 #include "takt/infer/policy/plan.h"
+#include "takt/infer/quant/file/quant_file.h"
 
 namespace takt::policy {
 
@@ -22,11 +24,11 @@ class Probe {
   virtual ~Probe() = default;
   // Output of residual branch `block_idx` = 3 * layer + {0 self-attention, 1 cross-attention, 2 FFN} in denoising step
   // `step_idx` (0 = the noisiest). [tokens, n_emb]
-  virtual void Block(int step_idx, int block_idx, std::span<const float> output) {}
+  virtual void Block(int /*step_idx*/, int /*block_idx*/, std::span<const float> /*output*/) {}
   // Input of a product, after any smoothing. [tokens, inputs]
-  virtual void Input(int step_idx, int layer, LinearKind kind, std::span<const float> x, int inputs) {}
+  virtual void Input(int /*step_idx*/, int /*layer*/, LinearKind, std::span<const float> /*x*/, int /*inputs*/) {}
   // What the first block of a step sees, and the time embedding that this step adds: for TeaCache. [tokens, n_emb]
-  virtual void StepInput(int step_idx, std::span<const float> x) {}
+  virtual void StepInput(int /*step_idx*/, std::span<const float> /*x*/) {}
 };
 
 // Actions that the robot executes from now on.
@@ -35,7 +37,7 @@ struct Chunk {
   std::vector<float> actions;  // [count, dim] in the units of the demonstrations
 };
 
-// A model packed for a plan: a robot's brain for one client. Not thread-safe; copies of it share the packed weights.
+// A model packed for a plan, with what it remembers of one episode. Not thread-safe.
 // Determinism: equal model, plan, seed and observations since Reset give equal bytes, on any machine with the same
 // vector instructions; it runs on the calling thread alone.
 // Memory: all of it is allocated by the constructor; Act allocates only the chunk that it returns.
@@ -44,6 +46,8 @@ class Policy {
   // Errors: bad_input, unsupported for a plan that the model cannot follow (a schedule of other steps or blocks, a
   // sampler of the other head).
   Policy(std::shared_ptr<const Model> model, const Plan& plan, const std::filesystem::path& folder = {});
+  // The same with quantised weights that are in memory.
+  Policy(std::shared_ptr<const Model> model, const Plan& plan, std::optional<quant::QuantFile> quant);
   ~Policy();
   Policy(Policy&&) noexcept;
   Policy& operator=(Policy&&) noexcept;
@@ -75,6 +79,8 @@ class Policy {
   double exact_flops() const;  // of the same steps without a schedule
 
  private:
+  double denoiser_flops() const;  // of a chunk without a schedule
+
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };
