@@ -41,12 +41,6 @@ Reason ReasonOf(PlanReason reason) {
   return Reason::kPlan;
 }
 
-void PushPose(const Pose& pose, std::vector<float>* values) {
-  for (int a = 0; a < 3; ++a) values->push_back(static_cast<float>(pose.translation_m[a]));
-  const Quat& q = pose.rotation;
-  for (double v : {q.w(), q.x(), q.y(), q.z()}) values->push_back(static_cast<float>(v));
-}
-
 // Plans and executes one stage, frame by frame.
 class Recorder {
  public:
@@ -195,10 +189,7 @@ class Recorder {
     frame.state = run_.JointState();
     frame.action = action;
     frame.qpos.assign(run_.world().qpos().begin(), run_.world().qpos().end());
-    for (const PutStep& step : stage_.task.steps) {
-      PushPose(run_.ObjectPose(step.object_id), &frame.environment);
-      PushPose(run_.ObjectPose(step.target_id), &frame.environment);
-    }
+    frame.environment = run_.EnvironmentState();
     const size_t at = attempt_->frames.size();
     if (held_idx >= 0) {
       std::vector<HeldRun>& held = attempt_->held;

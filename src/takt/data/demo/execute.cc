@@ -18,6 +18,12 @@ std::span<const uint8_t> Bytes(std::span<const double> values) {
   return {reinterpret_cast<const uint8_t*>(values.data()), values.size_bytes()};
 }
 
+void PushPose(const Pose& pose, std::vector<float>* values) {
+  for (int a = 0; a < 3; ++a) values->push_back(static_cast<float>(pose.translation_m[a]));
+  const Quat& q = pose.rotation;
+  for (double v : {q.w(), q.x(), q.y(), q.z()}) values->push_back(static_cast<float>(v));
+}
+
 }  // namespace
 
 Execution::Execution(const Stage& stage, std::shared_ptr<const sim::Model> model, int control_hz)
@@ -87,6 +93,15 @@ Pose Execution::ObjectPose(std::string_view id) const {
   const int object = stage_.ObjectIdx(id);
   if (object >= 0) return world_.BodyPose(stage_.objects[static_cast<size_t>(object)].body_idx);
   return scene::WorldFromNode(stage_.scene, id);
+}
+
+std::vector<float> Execution::EnvironmentState() const {
+  std::vector<float> values;
+  for (const PutStep& step : stage_.task.steps) {
+    PushPose(ObjectPose(step.object_id), &values);
+    PushPose(ObjectPose(step.target_id), &values);
+  }
+  return values;
 }
 
 bool Execution::Holds(int object_idx) const {

@@ -39,6 +39,8 @@ class Execution {
   double opening_m() const;                    // of the gripper, now
   std::vector<float> JointState() const;       // [J + 1] joints [rad], opening [m]
   Pose ObjectPose(std::string_view id) const;  // of any object of the scene, loose or not
+  // [S, 14] for each step of the task: poses (x y z, w x y z) of object and target.
+  std::vector<float> EnvironmentState() const;
   bool Holds(int object_idx) const;            // both fingers touch it
   const Trace& trace() const { return trace_; }
   Trace TakeTrace() { return std::move(trace_); }
