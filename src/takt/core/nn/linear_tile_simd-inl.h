@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: Apache-2.0
+// The product kernel of every precision: included once for each instruction set.
+#if defined(TAKT_CORE_NN_LINEAR_TILE_SIMD_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef TAKT_CORE_NN_LINEAR_TILE_SIMD_INL_H_
+#undef TAKT_CORE_NN_LINEAR_TILE_SIMD_INL_H_
+#else
+#define TAKT_CORE_NN_LINEAR_TILE_SIMD_INL_H_
+#endif
+
+#include <hwy/highway.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <cstring>
+
+#include "takt/core/nn/linear_simd.h"
+#include "takt/core/nn/math_simd-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace takt::nn {
+namespace HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+using DF = hn::CappedTag<float, 16>;
+using DI = hn::CappedTag<int32_t, 16>;
+using DU = hn::CappedTag<uint32_t, 16>;
+using VF = hn::Vec<DF>;
+using VI = hn::Vec<DI>;
+using VU = hn::Vec<DU>;
+
+// Vectors of outputs that a tile covers, so that its sums stay in registers.
+constexpr int kLanes = HWY_TARGET == HWY_SCALAR ? 1 : HWY_MIN(HWY_MAX_BYTES, 64) / 4;
+constexpr int kColumns = kLanes == 16 ? 4 : 2;
+constexpr int kTileWidth = kLanes * kColumns;
+// K is cut so that a slice of a panel stays in the second-level cache while all rows pass.
+constexpr int64_t kSliceWords = 1024;
+
+HWY_INLINE uint32_t LoadWord(const uint8_t* p) {
+  uint32_t word;
+  std::memcpy(&word, p, sizeof(word));
+  return word;
+}
+
+// out[r, c] = init[r, c] + sum_k a[r, k] . w[k, c] for kRows rows and kCols vectors of outputs, the sums in registers.
+template <class Op, int kRows, int kCols>
+HWY_INLINE void Tile(const uint8_t* HWY_RESTRICT a, int64_t lda_bytes, const uint32_t* HWY_RESTRICT w, int64_t step,
+                     int64_t words, const typename Op::T* init, int64_t init_stride, typename Op::T* out,
+                     const uint32_t* ahead) {
+  const typename Op::D d;
+  hn::Vec<typename Op::D> sum[kRows][kCols];
+#pragma GCC unroll 8
+  for (int r = 0; r < kRows; ++r) {
+#pragma GCC unroll 8
+    for (int c = 0; c < kCols; ++c) sum[r][c] = hn::LoadU(d, init + r * init_stride + c * kLanes);
+  }
+  for (int64_t k = 0; k < words; ++k) {
+    typename Op::Weights wk[kCols];
+#pragma GCC unroll 8
+    for (int c = 0; c < kCols; ++c) {
+      wk[c] = Op::LoadWeights(w + c * kLanes);
+      __builtin_prefetch(ahead + c * kLanes, 0, 2);
+    }
+#pragma GCC unroll 8
+    for (int r = 0; r < kRows; ++r) {
+      const typename Op::Inputs ak = Op::Spread(LoadWord(a + r * lda_bytes + 4 * k));
+#pragma GCC unroll 8
+      for (int c = 0; c < kCols; ++c) sum[r][c] = Op::Dot(sum[r][c], ak, wk[c]);
+    }
+    w += step;
+    ahead += step;
+  }
+#pragma GCC unroll 8
+  for (int r = 0; r < kRows; ++r) {
+#pragma GCC unroll 8
+    for (int c = 0; c < kCols; ++c) hn::StoreU(sum[r][c], d, out + r * kMaxPanelWidth + c * kLanes);
+  }
+}
+
+template <class Op, int kCols>
+HWY_NOINLINE void TileRows(int rows, const uint8_t* a, int64_t lda_bytes, const uint32_t* w, int64_t step, int64_t words,
+                           const typename Op::T* init, int64_t init_stride, typename Op::T* out, const uint32_t* ahead) {
+  switch (rows) {
+    case 1: return Tile<Op, 1, kCols>(a, lda_bytes, w, step, words, init, init_stride, out, ahead);
+    case 2: return Tile<Op, 2, kCols>(a, lda_bytes, w, step, words, init, init_stride, out, ahead);
+    case 3: return Tile<Op, 3, kCols>(a, lda_bytes, w, step, words, init, init_stride, out, ahead);
+    case 4: return Tile<Op, 4, kCols>(a, lda_bytes, w, step, words, init, init_stride, out, ahead);
+  }
+  if constexpr (Op::kMaxRows > 4) {
+    if (rows == 5) return Tile<Op, 5, kCols>(a, lda_bytes, w, step, words, init, init_stride, out, ahead);
+    return Tile<Op, 6, kCols>(a, lda_bytes, w, step, words, init, init_stride, out, ahead);
+  }
+}
+
+// y = f(v) for one vector.
+template <Epilogue kEpilogue>
+HWY_INLINE void Emit(VF v, float* y) {
+  const DF d;
+  if constexpr (kEpilogue == Epilogue::kGelu) v = GeluV(d, v);
+  if constexpr (kEpilogue == Epilogue::kMish) v = MishV(d, v);
+  if constexpr (kEpilogue == Epilogue::kSilu) v = SiluV(d, v);
+  if constexpr (kEpilogue == Epilogue::kAdd) v = hn::Add(hn::LoadU(d, y), v);
+  hn::StoreU(v, d, y);
+}
+
+// From sums to y for rows [row, row + rows) and the outputs [n, n + count).
+template <class Op, Epilogue kEpilogue>
+HWY_NOINLINE void FinishRows(const LinearJob& job, int row, int rows, int n, int count, const typename Op::T* sums) {
+  for (int r = 0; r < rows; ++r) {
+    float* y = job.y + (row + r) * job.ldy + n;
+    const typename Op::Finish finish(job, row + r);
+    const int whole = count / kLanes * kLanes;
+    for (int c = 0; c < whole; c += kLanes) Emit<kEpilogue>(finish(sums + r * kMaxPanelWidth + c, n + c), y + c);
+    if (whole == count) continue;
+    alignas(64) float tail[kLanes] = {};
+    for (int c = whole; c < count; ++c) tail[c - whole] = y[c];
+    Emit<kEpilogue>(finish(sums + r * kMaxPanelWidth + whole, n + whole), tail);
+    for (int c = whole; c < count; ++c) y[c] = tail[c - whole];
+  }
+}
+
+template <class Op>
+HWY_INLINE void Finish(const LinearJob& job, int row, int rows, int n, int count, const typename Op::T* sums) {
+  switch (job.epilogue) {
+    case Epilogue::kStore: return FinishRows<Op, Epilogue::kStore>(job, row, rows, n, count, sums);
+    case Epilogue::kGelu: return FinishRows<Op, Epilogue::kGelu>(job, row, rows, n, count, sums);
+    case Epilogue::kMish: return FinishRows<Op, Epilogue::kMish>(job, row, rows, n, count, sums);
+    case Epilogue::kSilu: return FinishRows<Op, Epilogue::kSilu>(job, row, rows, n, count, sums);
+    case Epilogue::kAdd: return FinishRows<Op, Epilogue::kAdd>(job, row, rows, n, count, sums);
+  }
+}
+
+// Calls body(row, rows) for tiles of nearly equal height.
+template <class Body>
+HWY_INLINE void ForTiles(int m, int max_rows, const Body& body) {
+  const int tiles = (m + max_rows - 1) / max_rows;
+  for (int t = 0, row = 0; t < tiles; ++t) {
+    const int rows = (m - row + tiles - t - 1) / (tiles - t);
+    body(row, rows);
+    row += rows;
+  }
+}
+
+template <class Op>
+HWY_INLINE void RunTiles(const LinearJob& job) {
+  using T = typename Op::T;
+  const PackedPanels& panels = *job.weights->panels;
+  T* sums = reinterpret_cast<T*>(job.sums);
+  const int64_t slice = job.m <= 2 * Op::kMaxRows ? job.words_k : kSliceWords;
+  for (int panel = job.n_begin; panel < job.n_end; panel += panels.width) {
+    const int step = panels.Step(panel);
+    const int end = std::min(job.n_end, panel + panels.width);
+    for (int n = panel; n < end; n += kTileWidth) {
+      const uint32_t* w = panels.Panel(panel) + (n - panel);
+      const int columns = std::min(kColumns, (std::min(end - n, step - (n - panel)) + kLanes - 1) / kLanes);
+      const int count = std::min(end - n, kTileWidth);
+      for (int64_t k = 0; k < job.words_k; k += slice) {
+        const int64_t words = std::min(slice, job.words_k - k);
+        const bool last = k + words == job.words_k;
+        ForTiles(job.m, Op::kMaxRows, [&](int row, int rows) HWY_ATTR {
+          T* out = sums + static_cast<int64_t>(row) * kMaxPanelWidth;
+          const T* init = k ? out : Op::Init(job, n);
+          const int64_t init_stride = k ? kMaxPanelWidth : 0;
+          const uint8_t* a = job.a + row * job.lda_bytes + 4 * k;
+          const uint32_t* slice_w = w + k * step;
+          // While the last rows pass over this slice, the next one comes nearer.
+          const uint32_t* ahead = row + rows == job.m ? slice_w + words * step : slice_w;
+          switch (columns) {
+            case 1: TileRows<Op, 1>(rows, a, job.lda_bytes, slice_w, step, words, init, init_stride, out, ahead); break;
+            case 2: TileRows<Op, 2>(rows, a, job.lda_bytes, slice_w, step, words, init, init_stride, out, ahead); break;
+            case 3: TileRows<Op, HWY_MIN(3, kColumns)>(rows, a, job.lda_bytes, slice_w, step, words, init, init_stride,
+                                                       out, ahead); break;
+            default: TileRows<Op, kColumns>(rows, a, job.lda_bytes, slice_w, step, words, init, init_stride, out, ahead);
+          }
+          if (last) Finish<Op>(job, row, rows, n, count, out);
+        });
+      }
+    }
+  }
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace takt::nn
+HWY_AFTER_NAMESPACE();
+
+#endif
