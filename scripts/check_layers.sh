@@ -42,7 +42,7 @@ done
     Only("^toml\\+\\+/", "^src/takt/data/scene/recipe\\.cc$", "toml++ is for the recipes only")
     Only("^CLI/", "^src/takt/cli/", "CLI11 is for src/takt/cli only")
     Only("^(.mmintrin|x86intrin|arm_neon)\\.h$", "^$", "kernels use Highway, not intrinsics")
-    Only("^httplib\\.h$", "^src/takt/core/io/http\\.cc$|_test\\.cc$|_test_[a-z_]*\\.h$", "httplib is for src/takt/core/io/http.cc and tests only")
+    Only("^httplib\\.h$", "^src/takt/core/io/http\\.cc$|^src/takt/infer/serve/http_server\\.cc$|_test\\.cc$|_test_[a-z_]*\\.h$", "httplib is for core/io/http.cc, infer/serve/http_server.cc and tests only")
     Only("^(png|jpeglib)\\.h$", "^src/takt/core/io/", "picture codecs are for src/takt/core/io only")
     Only("^lib(av|sw)", "^src/takt/data/dataset/video/", "FFmpeg is for src/takt/data/dataset/video only")
     max_lines = 1000
