@@ -20,23 +20,6 @@ void Silu(const float* x, size_t n, float* y) {
 }
 void Softmax(float* x, int64_t ldx, int rows, int cols) { ref::Softmax(x, ldx, rows, cols); }
 
-void Quantise(const float* x, int64_t ldx, const QuantRows& out, const float* act_scale) {
-  ref::Quantise(x, ldx, out, act_scale);
-}
-void LayerNorm(const float* x, int64_t ldx, int rows, int64_t cols, const float* gamma, const float* beta, float* y,
-               int64_t ldy, float eps) {
-  ref::LayerNorm(x, ldx, rows, cols, gamma, beta, y, ldy, eps);
-}
-void LayerNormQuantise(const float* x, int64_t ldx, const float* gamma, const float* beta, const QuantRows& out,
-                       const float* act_scale, float eps) {
-  std::vector<float> y(static_cast<size_t>(out.rows) * out.cols);
-  ref::LayerNorm(x, ldx, out.rows, out.cols, gamma, beta, y.data(), out.cols, eps);
-  ref::Quantise(y.data(), out.cols, out, act_scale);
-}
-void GeluQuantise(float* x, int64_t ldx, const QuantRows& out, const float* act_scale) {
-  for (int m = 0; m < out.rows; ++m) Gelu(x + m * ldx, static_cast<size_t>(out.cols), x + m * ldx);
-  ref::Quantise(x, ldx, out, act_scale);
-}
 size_t AttentionScratchBytes(const AttentionShape&) { return 0; }
 void Attention(const AttentionShape& shape, const float* q, int64_t ldq, const float* k, int64_t ldk, const float* v,
                int64_t ldv, const float* bias, int64_t ldb, float* y, int64_t ldy, Scratch&) {

@@ -8,6 +8,7 @@
 // that they come from the third-level cache or from memory, as they do in a policy of many layers.
 #include <benchmark/benchmark.h>
 
+#include <omp.h>
 #include <oneapi/dnnl/dnnl.hpp>
 
 #include <algorithm>
@@ -127,6 +128,7 @@ void OneDnn(benchmark::State& state, Shape s, Precision p, bool cold) {
   using namespace dnnl;
   using memory_type = memory::data_type;
   using tag = memory::format_tag;
+  omp_set_num_threads(1);
   const engine cpu(engine::kind::cpu, 0);
   stream queue(cpu);
   const memory_type in = p == Precision::kF32 ? memory_type::f32 : p == Precision::kBf16 ? memory_type::bf16 : memory_type::u8;

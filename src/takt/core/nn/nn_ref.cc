@@ -63,7 +63,7 @@ void Quantise(const float* x, int64_t ldx, const QuantRows& out, const float* ac
     }
     const float scale = act_scale ? *act_scale : largest * (1.0f / 127.0f);
     // One rounding of 1 / scale, as the kernels do it: a code depends on it where x lies between two steps.
-    const float inverse = act_scale ? 1.0f / *act_scale : (largest > 0 ? 127.0f / largest : 0.0f);
+    const float inverse = act_scale ? 1.0f / *act_scale : (largest >= 1e-36f ? 127.0f / largest : 0.0f);
     out.scale[m] = finite ? scale : std::numeric_limits<float>::quiet_NaN();
     for (int64_t k = 0; k < out.ld; ++k) {
       const float steps = k < out.cols && finite ? std::clamp(row[k] * inverse, -127.0f, 127.0f) : 0.0f;
