@@ -11,10 +11,11 @@ namespace {
 
 constexpr int kHold = 1;              // steps at the end of a push
 constexpr int kRetreat = 2;           // steps back from the T after it
-constexpr double kOverhead = 7;       // steps of a push beside its way and its length
+constexpr double kOverhead = 10;       // steps of a push beside its way and its length
 constexpr double kLongest_px = 220;
 constexpr double kEnough = 0.965;     // coverage that a plan must reach
 constexpr double kFar = 1e9;
+constexpr double kPi = 3.14159265358979323846;
 
 Vec2 Clamp(Vec2 p) {
   return {std::clamp(p[0], 4.0, sim::kPushTSize_px - 4), std::clamp(p[1], 4.0, sim::kPushTSize_px - 4)};
@@ -26,9 +27,10 @@ bool Solved(const BlockPose& block) {
 
 // Steps that are left from here, guessed.
 double StepsLeft(const BlockPose& block) {
-  if (Solved(block)) return 60 * (1 - sim::PushTCoverage(block.cog_px, block.rad));
   const BlockPose goal = BlockGoal();
-  return 50 + 0.25 * Length(block.cog_px - goal.cog_px) + 25 * std::abs(std::remainder(block.rad - goal.rad, 6.283185307179586));
+  const double away = Length(block.cog_px - goal.cog_px), turned = std::abs(std::remainder(block.rad - goal.rad, 2 * kPi));
+  if (Solved(block)) return 60 * (1 - sim::PushTCoverage(block.cog_px, block.rad));
+  return 50 * (1 - std::exp(-std::hypot(away, 55 * turned) / 5)) + 0.25 * away + 25 * turned;
 }
 
 // A push that does not finish moves the T at least so far: no plan dithers.
