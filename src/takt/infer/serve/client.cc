@@ -43,11 +43,11 @@ class SocketClient final : public PolicyClient {
 
   ServeInfo Info() override { return Question<ServeInfo>(InfoQuestion{}); }
   Health GetHealth() override { return Question<Health>(HealthQuestion{}); }
-  void Send(const Request& request) override { Write(request); }
-  std::optional<Reply> Receive(double timeout_s) override {
+  void Write(const Request& request) override { WriteMessage(request); }
+  std::optional<Reply> Read(double timeout_s) override {
     const double end_s = WallSeconds() + timeout_s;
     if (replies_.empty()) {
-      std::optional<ServerMessage> message = Read(end_s);
+      std::optional<ServerMessage> message = ReadMessage(end_s);
       if (!message) return std::nullopt;
       Keep(std::move(*message));
     }
@@ -60,9 +60,9 @@ class SocketClient final : public PolicyClient {
  private:
   template <class Answer>
   Answer Question(const ClientMessage& question) {
-    Write(question);
+    WriteMessage(question);
     const double end_s = WallSeconds() + options_.timeout_s;
-    while (std::optional<ServerMessage> message = Read(end_s)) {
+    while (std::optional<ServerMessage> message = ReadMessage(end_s)) {
       if (auto* answer = std::get_if<Answer>(&*message)) return std::move(*answer);
       Keep(std::move(*message));
     }
@@ -74,7 +74,7 @@ class SocketClient final : public PolicyClient {
   }
 
   // Takes answers in while the server does not take more: both sides could wait for each other otherwise.
-  void Write(const ClientMessage& message) {
+  void WriteMessage(const ClientMessage& message) {
     const std::string frame = Frame(EncodeClientMessage(message));
     const double end_s = WallSeconds() + options_.timeout_s;
     size_t sent = 0;
@@ -90,13 +90,13 @@ class SocketClient final : public PolicyClient {
       if (WallSeconds() > end_s) throw Error(ErrorCode::kIo, path_, "does not take the request");
       poll(&polled, 1, 100);
       if ((polled.revents & POLLIN) != 0) {
-        if (std::optional<ServerMessage> early = Read(WallSeconds())) Keep(std::move(*early));
+        if (std::optional<ServerMessage> early = ReadMessage(WallSeconds())) Keep(std::move(*early));
       }
     }
   }
 
   // Nothing where no message is whole by `end_s`; what has come is kept.
-  std::optional<ServerMessage> Read(double end_s) {
+  std::optional<ServerMessage> ReadMessage(double end_s) {
     for (;;) {
       while (at_ < filled_) {
         at_ += reader_.Feed(std::span<const uint8_t>(buffer_).subspan(at_, filled_ - at_));
@@ -126,6 +126,17 @@ class SocketClient final : public PolicyClient {
   std::deque<Reply> replies_;   // that came while something else was waited for
 };
 
+Reply Late(const Reply& reply, const char* message) {
+  Reply late;
+  late.client_id = reply.client_id;
+  late.sequence = reply.sequence;
+  late.status = Status::kDeadlineExceeded;
+  late.queue_ms = reply.queue_ms;
+  late.policy_ms = reply.policy_ms;
+  late.message = message;
+  return late;
+}
+
 }  // namespace
 
 std::unique_ptr<PolicyClient> PolicyClient::Connect(const std::string& address, const ClientOptions& options) {
@@ -145,18 +156,38 @@ std::optional<Reply> PolicyClient::Ask(const Request& request, double end_s) {
   }
 }
 
+void PolicyClient::Send(const Request& request) {
+  Write(request);
+  if (request.deadline_ms > 0) {
+    ends_s_[{request.client_id, request.sequence}] = WallSeconds() + request.deadline_ms * 1e-3;
+  }
+}
+
+std::optional<Reply> PolicyClient::Receive(double timeout_s) {
+  std::optional<Reply> reply = Read(timeout_s);
+  if (!reply) return reply;
+  const auto found = ends_s_.find({reply->client_id, reply->sequence});
+  if (found == ends_s_.end()) return reply;
+  if (reply->status == Status::kOk && WallSeconds() > found->second) *reply = Late(*reply, "the answer came too late");
+  ends_s_.erase(found);
+  return reply;
+}
+
 Reply PolicyClient::Act(const Request& request) {
   const bool has_deadline = request.deadline_ms > 0;
   const double end_s = WallSeconds() + (has_deadline ? request.deadline_ms * 1e-3 : options_.timeout_s);
   std::optional<Reply> reply = Ask(request, end_s);
-  if (reply && !(reply->status == Status::kOk && has_deadline && WallSeconds() > end_s)) return std::move(*reply);
   if (!reply && !has_deadline) throw Error(ErrorCode::kIo, "the policy server", "gave no answer in time");
-  Reply late;
-  late.client_id = request.client_id;
-  late.sequence = request.sequence;
-  late.status = Status::kDeadlineExceeded;
-  late.message = reply ? "the answer came too late" : "no answer came in time";
-  return late;
+  if (!reply) {
+    reply.emplace();
+    reply->client_id = request.client_id;
+    reply->sequence = request.sequence;
+    return Late(*reply, "no answer came in time");
+  }
+  if (reply->status == Status::kOk && has_deadline && WallSeconds() > end_s) {
+    return Late(*reply, "the answer came too late");
+  }
+  return std::move(*reply);
 }
 
 }  // namespace takt::serve

@@ -2,9 +2,11 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "takt/infer/serve/model.h"
 #include "takt/infer/serve/wire.h"
@@ -27,22 +29,29 @@ class PolicyClient {
   virtual ServeInfo Info() = 0;
   virtual Health GetHealth() = 0;
 
-  // One request, its answer. By this client's own clock a late answer becomes `deadline_exceeded` without actions, and
-  // so does none at all within the deadline: what comes later is dropped. Answers of requests sent earlier are dropped
-  // too.
+  // One request, its answer. None at all within the deadline is `deadline_exceeded`; what comes after that is dropped,
+  // and so are answers to requests sent earlier.
   Reply Act(const Request& request);
 
   // The same in two halves, for clients that send before the last answer is there. Every request gets exactly one
   // answer; they come when they are ready, not in order. Over gRPC both use one stream.
-  virtual void Send(const Request& request) = 0;
+  void Send(const Request& request);
   // Nothing where none comes within the time.
-  virtual std::optional<Reply> Receive(double timeout_s) = 0;
+  std::optional<Reply> Receive(double timeout_s);
+
+  // By the client's own clock, from Send on, an answer that comes after the deadline is `deadline_exceeded` too,
+  // without actions: the way of the answer counts as well.
 
  protected:
   explicit PolicyClient(const ClientOptions& options) : options_(options) {}
+  virtual void Write(const Request& request) = 0;
+  virtual std::optional<Reply> Read(double timeout_s) = 0;
   // Sends and waits until `end_s` of WallSeconds; nothing where no answer came.
   virtual std::optional<Reply> Ask(const Request& request, double end_s);
   const ClientOptions options_;
+
+ private:
+  std::map<std::pair<std::string, uint64_t>, double> ends_s_;  // deadlines of requests without an answer
 };
 
 }  // namespace takt::serve

@@ -124,10 +124,10 @@ class GrpcClient final : public PolicyClient {
 
   ServeInfo Info() override { return ParseInfoReply(BytesOf(Must("Info", {}))); }
   Health GetHealth() override { return ParseHealthReply(BytesOf(Must("Health", {}))); }
-  void Send(const Request& request) override { Stream()->Send(EncodeActRequest(request)); }
-  std::optional<Reply> Receive(double timeout_s) override { return Stream()->Receive(timeout_s); }
 
  protected:
+  void Write(const Request& request) override { Stream()->Send(EncodeActRequest(request)); }
+  std::optional<Reply> Read(double timeout_s) override { return Stream()->Receive(timeout_s); }
   std::optional<Reply> Ask(const Request& request, double end_s) override {
     grpc::Slice slice;
     const grpc::Status status = Call("Act", EncodeActRequest(request), end_s - WallSeconds(), &slice);

@@ -132,7 +132,8 @@ TEST(PolicyServerTest, UnderOverloadEveryRequestGetsOneAnswer) {
   const ServeReport report = server.metrics().Report(WallSeconds());
   EXPECT_EQ(report.received, 4 * kEach);
   EXPECT_EQ(Sum(report), 4 * kEach);
-  EXPECT_EQ(report.answered[static_cast<size_t>(Status::kOk)], static_cast<uint64_t>(delivered));
+  // The client drops those that were late on their way.
+  EXPECT_GE(report.answered[static_cast<size_t>(Status::kOk)], static_cast<uint64_t>(delivered));
 }
 
 // In a process of its own: an interrupt cannot be taken back.
