@@ -6,7 +6,8 @@ include(CMakePackageConfigHelpers)
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/src/takt DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
   FILES_MATCHING PATTERN "*.h" PATTERN "*test_*" EXCLUDE PATTERN "*_test.h" EXCLUDE PATTERN "*_impl.h" EXCLUDE
   PATTERN mujoco_shim.h EXCLUDE PATTERN mjcf_xml.h EXCLUDE PATTERN mjcf_frames.h EXCLUDE
-  PATTERN av.h EXCLUDE PATTERN embree_scene.h EXCLUDE PATTERN cli EXCLUDE)
+  PATTERN av.h EXCLUDE PATTERN embree_scene.h EXCLUDE PATTERN cli EXCLUDE
+  REGEX "train/imitate/network\\.h$" EXCLUDE)
 
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/takt)
 install(EXPORT taktTargets NAMESPACE takt:: DESTINATION ${package_dir})
@@ -14,3 +15,6 @@ write_basic_package_version_file(${PROJECT_BINARY_DIR}/taktConfigVersion.cmake C
 configure_file(${CMAKE_CURRENT_LIST_DIR}/taktConfig.cmake ${PROJECT_BINARY_DIR}/taktConfig.cmake @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/taktConfig.cmake ${PROJECT_BINARY_DIR}/taktConfigVersion.cmake
   DESTINATION ${package_dir})
+if(TAKT_TRAIN)
+  install(FILES ${CMAKE_CURRENT_LIST_DIR}/TaktTorch.cmake DESTINATION ${package_dir})
+endif()
