@@ -10,39 +10,9 @@
 
 #include "takt/core/nn/linear_tile_simd-inl.h"
 
-#ifndef TAKT_NN_LINEAR_ONCE
-#define TAKT_NN_LINEAR_ONCE
-namespace takt::nn {
-alignas(64) constexpr float kZeroSums[kMaxPanelWidth] = {};
-}  // namespace takt::nn
-#endif
-
 HWY_BEFORE_NAMESPACE();
 namespace takt::nn {
 namespace HWY_NAMESPACE {
-
-// v + b.
-struct FinishFloat {
-  FinishFloat(const LinearJob& job, int) : bias(job.weights->bias.data()) {}
-  HWY_INLINE VF operator()(const float* sums, int n) const {
-    const DF d;
-    return hn::Add(hn::LoadU(d, sums), hn::Load(d, bias + n));
-  }
-  const float* bias;
-};
-
-struct OpF32 {
-  using T = float;
-  using D = DF;
-  using Weights = VF;
-  using Inputs = VF;
-  using Finish = FinishFloat;
-  static constexpr int kMaxRows = 6;
-  static HWY_INLINE const float* Init(const LinearJob&, int) { return kZeroSums; }
-  static HWY_INLINE Weights LoadWeights(const uint32_t* w) { return hn::BitCast(DF(), hn::Load(DU(), w)); }
-  static HWY_INLINE Inputs Spread(uint32_t word) { return hn::BitCast(DF(), hn::Set(DU(), word)); }
-  static HWY_INLINE VF Dot(VF sum, Inputs a, Weights w) { return hn::MulAdd(a, w, sum); }
-};
 
 // A pair of bfloat16 taken apart: the element with the higher index is the upper half of a float.
 struct OpBf16 {

@@ -9,6 +9,7 @@
 namespace takt::nn {
 
 inline constexpr int kMaxPanelWidth = 64;
+alignas(64) inline constexpr float kZeroSums[kMaxPanelWidth] = {};
 
 // Outputs of one panel for the instruction set that kernels use now.
 int PanelWidth();

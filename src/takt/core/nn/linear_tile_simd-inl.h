@@ -21,15 +21,7 @@ namespace takt::nn {
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-using DF = hn::CappedTag<float, 16>;
-using DI = hn::CappedTag<int32_t, 16>;
-using DU = hn::CappedTag<uint32_t, 16>;
-using VF = hn::Vec<DF>;
-using VI = hn::Vec<DI>;
-using VU = hn::Vec<DU>;
-
 // Vectors of outputs that a tile covers, so that its sums stay in registers.
-constexpr int kLanes = HWY_TARGET == HWY_SCALAR ? 1 : HWY_MIN(HWY_MAX_BYTES, 64) / 4;
 constexpr int kColumns = kLanes == 16 ? 4 : 2;
 constexpr int kTileWidth = kLanes * kColumns;
 // K is cut so that a slice of a panel stays in the second-level cache while all rows pass.
@@ -41,17 +33,33 @@ HWY_INLINE uint32_t LoadWord(const uint8_t* p) {
   return word;
 }
 
-// out[r, c] = init[r, c] + sum_k a[r, k] . w[k, c] for kRows rows and kCols vectors of outputs, the sums in registers.
+// out[r, c] = init[r, c] + sum_k a[r, k] . w[k, c].
+template <class T>
+struct TileJob {
+  const uint8_t* a;     // rows of words
+  int64_t lda_bytes;
+  const uint32_t* w;    // [words, step], aligned
+  int64_t step, words;
+  const T* init;        // aligned rows, init_stride apart; 0: the same row for all
+  int64_t init_stride;
+  T* out;               // aligned rows
+  int64_t out_stride;
+  const uint32_t* ahead;  // what comes next, to be brought nearer; laid out as w
+};
+
+// One tile of kRows rows and kCols vectors of outputs, the sums in registers.
 template <class Op, int kRows, int kCols>
-HWY_INLINE void Tile(const uint8_t* HWY_RESTRICT a, int64_t lda_bytes, const uint32_t* HWY_RESTRICT w, int64_t step,
-                     int64_t words, const typename Op::T* init, int64_t init_stride, typename Op::T* out,
-                     const uint32_t* ahead) {
+HWY_INLINE void Tile(const TileJob<typename Op::T>& job) {
   const typename Op::D d;
+  const uint8_t* HWY_RESTRICT a = job.a;
+  const uint32_t* HWY_RESTRICT w = job.w;
+  const uint32_t* ahead = job.ahead;
+  const int64_t lda_bytes = job.lda_bytes, step = job.step, words = job.words;
   hn::Vec<typename Op::D> sum[kRows][kCols];
 #pragma GCC unroll 8
   for (int r = 0; r < kRows; ++r) {
 #pragma GCC unroll 8
-    for (int c = 0; c < kCols; ++c) sum[r][c] = hn::LoadU(d, init + r * init_stride + c * kLanes);
+    for (int c = 0; c < kCols; ++c) sum[r][c] = hn::Load(d, job.init + r * job.init_stride + c * kLanes);
   }
   for (int64_t k = 0; k < words; ++k) {
     typename Op::Weights wk[kCols];
@@ -72,24 +80,58 @@ HWY_INLINE void Tile(const uint8_t* HWY_RESTRICT a, int64_t lda_bytes, const uin
 #pragma GCC unroll 8
   for (int r = 0; r < kRows; ++r) {
 #pragma GCC unroll 8
-    for (int c = 0; c < kCols; ++c) hn::StoreU(sum[r][c], d, out + r * kMaxPanelWidth + c * kLanes);
+    for (int c = 0; c < kCols; ++c) hn::Store(sum[r][c], d, job.out + r * job.out_stride + c * kLanes);
   }
 }
 
 template <class Op, int kCols>
-HWY_NOINLINE void TileRows(int rows, const uint8_t* a, int64_t lda_bytes, const uint32_t* w, int64_t step, int64_t words,
-                           const typename Op::T* init, int64_t init_stride, typename Op::T* out, const uint32_t* ahead) {
+HWY_NOINLINE void TileRows(int rows, const TileJob<typename Op::T>& job) {
   switch (rows) {
-    case 1: return Tile<Op, 1, kCols>(a, lda_bytes, w, step, words, init, init_stride, out, ahead);
-    case 2: return Tile<Op, 2, kCols>(a, lda_bytes, w, step, words, init, init_stride, out, ahead);
-    case 3: return Tile<Op, 3, kCols>(a, lda_bytes, w, step, words, init, init_stride, out, ahead);
-    case 4: return Tile<Op, 4, kCols>(a, lda_bytes, w, step, words, init, init_stride, out, ahead);
+    case 1: return Tile<Op, 1, kCols>(job);
+    case 2: return Tile<Op, 2, kCols>(job);
+    case 3: return Tile<Op, 3, kCols>(job);
+    case 4: return Tile<Op, 4, kCols>(job);
   }
   if constexpr (Op::kMaxRows > 4) {
-    if (rows == 5) return Tile<Op, 5, kCols>(a, lda_bytes, w, step, words, init, init_stride, out, ahead);
-    return Tile<Op, 6, kCols>(a, lda_bytes, w, step, words, init, init_stride, out, ahead);
+    if (rows == 5) return Tile<Op, 5, kCols>(job);
+    return Tile<Op, 6, kCols>(job);
   }
 }
+
+template <class Op>
+HWY_INLINE void TileColumns(int rows, int columns, const TileJob<typename Op::T>& job) {
+  switch (columns) {
+    case 1: return TileRows<Op, 1>(rows, job);
+    case 2: return TileRows<Op, 2>(rows, job);
+    case 3: return TileRows<Op, HWY_MIN(3, kColumns)>(rows, job);
+    default: return TileRows<Op, kColumns>(rows, job);
+  }
+}
+
+struct FinishFloat;
+
+struct OpF32 {
+  using T = float;
+  using D = DF;
+  using Weights = VF;
+  using Inputs = VF;
+  using Finish = FinishFloat;
+  static constexpr int kMaxRows = 6;
+  static HWY_INLINE const float* Init(const LinearJob&, int) { return kZeroSums; }
+  static HWY_INLINE Weights LoadWeights(const uint32_t* w) { return hn::BitCast(DF(), hn::Load(DU(), w)); }
+  static HWY_INLINE Inputs Spread(uint32_t word) { return hn::BitCast(DF(), hn::Set(DU(), word)); }
+  static HWY_INLINE VF Dot(VF sum, Inputs a, Weights w) { return hn::MulAdd(a, w, sum); }
+};
+
+// v + b.
+struct FinishFloat {
+  FinishFloat(const LinearJob& job, int) : bias(job.weights->bias.data()) {}
+  HWY_INLINE VF operator()(const float* sums, int n) const {
+    const DF d;
+    return hn::Add(hn::LoadU(d, sums), hn::Load(d, bias + n));
+  }
+  const float* bias;
+};
 
 // y = f(v) for one vector.
 template <Epilogue kEpilogue>
@@ -164,13 +206,8 @@ HWY_INLINE void RunTiles(const LinearJob& job) {
           const uint32_t* slice_w = w + k * step;
           // While the last rows pass over this slice, the next one comes nearer.
           const uint32_t* ahead = row + rows == job.m ? slice_w + words * step : slice_w;
-          switch (columns) {
-            case 1: TileRows<Op, 1>(rows, a, job.lda_bytes, slice_w, step, words, init, init_stride, out, ahead); break;
-            case 2: TileRows<Op, 2>(rows, a, job.lda_bytes, slice_w, step, words, init, init_stride, out, ahead); break;
-            case 3: TileRows<Op, HWY_MIN(3, kColumns)>(rows, a, job.lda_bytes, slice_w, step, words, init, init_stride,
-                                                       out, ahead); break;
-            default: TileRows<Op, kColumns>(rows, a, job.lda_bytes, slice_w, step, words, init, init_stride, out, ahead);
-          }
+          TileColumns<Op>(rows, columns,
+                          {a, job.lda_bytes, slice_w, step, words, init, init_stride, out, kMaxPanelWidth, ahead});
           if (last) Finish<Op>(job, row, rows, n, count, out);
         });
       }

@@ -16,6 +16,15 @@ namespace takt::nn {
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
+// The vectors of this folder: at most 16 lanes, as many as the unit that outputs are padded to.
+using DF = hn::CappedTag<float, 16>;
+using DI = hn::CappedTag<int32_t, 16>;
+using DU = hn::CappedTag<uint32_t, 16>;
+using VF = hn::Vec<DF>;
+using VI = hn::Vec<DI>;
+using VU = hn::Vec<DU>;
+constexpr int kLanes = HWY_TARGET == HWY_SCALAR ? 1 : HWY_MIN(HWY_MAX_BYTES, 64) / 4;
+
 // exp(x + low) for |low| < 0.06; relative error below 3e-7 where the result is a normal float, inf above, exactly 0 below
 // x = -104. Whether NaN comes through depends on the instruction set: callers multiply by or add what was NaN.
 template <class D, class V = hn::Vec<D>>
@@ -54,7 +63,7 @@ inline constexpr float kGeluTail[8] = {0.119629297f,   0.120753984f, 0.099913298
 // erfcx(a / sqrt 2) / (2 t) over a in [0, 14], in relative error (1.5e-7).
 template <class D, class V = hn::Vec<D>>
 HWY_INLINE V GeluV(D d, V x) {
-  const V a = hn::Abs(x), one = hn::Set(d, 1.0f);
+  const V a = hn::Min(hn::Abs(x), hn::Set(d, 15.0f)), one = hn::Set(d, 1.0f);  // exp(-15^2 / 2) is 0
   const V t = hn::Div(one, hn::MulAdd(hn::Set(d, 0.3f), a, one));
   V p = hn::MulAdd(t, hn::Set(d, kGeluTail[7]), hn::Set(d, kGeluTail[6]));
   for (int i = 5; i >= 0; --i) p = hn::MulAdd(t, p, hn::Set(d, kGeluTail[i]));

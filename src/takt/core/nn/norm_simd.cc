@@ -39,12 +39,6 @@ namespace takt::nn {
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-using DF = hn::CappedTag<float, 16>;
-using DI = hn::CappedTag<int32_t, 16>;
-using VF = hn::Vec<DF>;
-using VI = hn::Vec<DI>;
-
-constexpr int kLanes = HWY_TARGET == HWY_SCALAR ? 1 : HWY_MIN(HWY_MAX_BYTES, 64) / 4;
 constexpr int kSums = 4;  // independent sums hide the latency of an addition
 
 // The first count < kLanes floats, then `rest`.
