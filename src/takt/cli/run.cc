@@ -25,7 +25,8 @@ constexpr int kUsageStatus = 2;
 constexpr int kBrokenPipeStatus = 128 + SIGPIPE;
 
 constexpr void (*kGroups[])(CLI::App&, Context&) = {RegisterCapture, RegisterDataset, RegisterDemo,
-                                                    RegisterScene,   RegisterSim,     RegisterSplat};
+                                                    RegisterPolicy,  RegisterScene,   RegisterSim,
+                                                    RegisterSplat};
 
 // Insertions, deletions, replacements and swaps of neighbours that turn `a` into `b`.
 size_t EditDistance(std::string_view a, std::string_view b) {
