@@ -42,6 +42,10 @@ struct Policy::Impl {
         noise(sample.size()) {
     const nn::Precision vision_precision =
         plan.precision == nn::Precision::kF32 ? nn::Precision::kF32 : nn::Precision::kBf16;
+    if (quant) {
+      const int weight_bits = plan.precision == nn::Precision::kW8A8 ? 8 : plan.precision == nn::Precision::kW4A8 ? 4 : 0;
+      quant::CheckUse(*quant, weight_bits, plan.float_attention, static_cast<int>(steps.size()), "quantised weights");
+    }
     for (size_t i = 0; i < config.pictures.size(); ++i) vision.emplace_back(*model, static_cast<int>(i), vision_precision);
   }
 

@@ -170,6 +170,43 @@ TEST(Quantise, ScalesFollowTheSteps) {
   }
 }
 
+// GPTQ fits the moments of the calibration; what counts are windows that it has not seen.
+TEST(Quantise, GptqHelpsOnOtherWindows) {
+  const Calibrated& c = Shared();
+  CalibrateOptions options;
+  options.sampler = c.plan.sampler, options.steps = c.plan.steps, options.seed = 12;
+  const Calibration unseen = Calibrate(c.model, c.others, options);
+  double sum[2] = {0, 0};
+  for (const Method method : {Method::kRtn, Method::kGptq}) {
+    const QuantiseResult result = Quantise(*c.model, Options(nn::Precision::kW4A8, method, -1), c.calibration);
+    for (const ProductError& error : ProductErrors(result, unseen)) sum[method == Method::kGptq] += error.output_error;
+  }
+  EXPECT_LT(sum[1], 0.97 * sum[0]);
+}
+
+// A plan that does not match the file would mix smoothed norms with weights that are not.
+TEST(Quantise, PolicyRefusesAPlanOfAnotherKind) {
+  const Calibrated& c = Shared();
+  QuantiseOptions options = Options(nn::Precision::kW8A8, Method::kRtn, 0.5);
+  options.per_step_scales = true;
+  const QuantFile file = Quantise(*c.model, options, c.calibration).file;
+  policy::Plan plan = c.plan;
+  plan.precision = nn::Precision::kW8A8;
+  policy::Policy fits(c.model, plan, file);
+  const auto refuses = [&](const policy::Plan& other) {
+    EXPECT_THROW(policy::Policy(c.model, other, file), Error) << policy::PlanName(other);
+  };
+  refuses(c.plan);
+  plan.float_attention = true;
+  refuses(plan);
+  plan.float_attention = false;
+  plan.precision = nn::Precision::kW4A8;
+  refuses(plan);
+  plan.precision = nn::Precision::kW8A8;
+  plan.steps = 5;
+  refuses(plan);
+}
+
 TEST(Quantise, SameBytesForAnyThreadCount) {
   const Calibrated& c = Shared();
   SetThreadCount(1);

@@ -198,6 +198,24 @@ void Validate(const QuantFile& file, const policy::PolicyConfig& config, const s
   }
 }
 
+void CheckUse(const QuantFile& file, int weight_bits, bool float_attention, int steps, const std::string& subject) {
+  if (weight_bits != file.weight_bits) {
+    throw Bad(subject, weight_bits == 0
+                           ? "cannot be used by a plan that computes in floats"
+                           : fmt::format("has weights of {} bits; the plan wants {}", file.weight_bits, weight_bits));
+  }
+  for (size_t product = 0; product < kProducts; ++product) {
+    if (file.layers.empty() || file.layers[0][product].empty() == (float_attention && product < 2)) continue;
+    throw Bad(subject,
+              fmt::format("{} '{}', against the plan", file.layers[0][product].empty() ? "leaves out" : "quantises",
+                          kProductNames[product]));
+  }
+  if (file.steps != 0 && file.steps != steps) {
+    throw Bad(subject,
+              fmt::format("has scales of activations for {} denoising steps; the plan takes {}", file.steps, steps));
+  }
+}
+
 std::vector<uint8_t> EncodeQuantFile(const QuantFile& file) {
   SafeTensorsWriter writer;
   std::vector<std::vector<uint8_t>> nibbles;  // what the writer borrows

@@ -62,6 +62,11 @@ std::array<std::string, 5> ReplaceableNames(int layer);
 void Validate(const QuantFile& file, const policy::PolicyConfig& config, const std::string& model_sha256,
               const std::string& subject);
 
+// What a plan must agree on with the file that it names: smoothed norms and float weights of another network do not
+// mix. weight_bits: of the plan's precision, 0 for floats; steps: denoising steps that it takes. Errors: bad_input
+// naming what differs.
+void CheckUse(const QuantFile& file, int weight_bits, bool float_attention, int steps, const std::string& subject);
+
 // The bytes of quant.safetensors. `file` must be valid. Determinism: equal files give equal bytes.
 std::vector<uint8_t> EncodeQuantFile(const QuantFile& file);
 // Atomic. Errors: io.

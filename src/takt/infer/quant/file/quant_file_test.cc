@@ -123,6 +123,18 @@ TEST(QuantFile, ValidateNamesTheFault) {
   ExpectBad(four, config, "code 8");
 }
 
+TEST(QuantFile, AgreesWithItsPlan) {
+  const policy::PolicyConfig config = SmallConfig();
+  const QuantFile all = SmallFile(config, 8, 0, 3), ffn = SmallFile(config, 4, 8, 0, false);
+  CheckUse(all, 8, false, 3, "q");
+  CheckUse(ffn, 4, true, 100, "q");
+  EXPECT_THROW(CheckUse(all, 0, false, 3, "q"), Error);
+  EXPECT_THROW(CheckUse(all, 4, false, 3, "q"), Error);
+  EXPECT_THROW(CheckUse(all, 8, true, 3, "q"), Error);
+  EXPECT_THROW(CheckUse(all, 8, false, 4, "q"), Error);
+  EXPECT_THROW(CheckUse(ffn, 4, false, 100, "q"), Error);
+}
+
 TEST(QuantFile, TruncatedAtEveryByte) {
   const policy::PolicyConfig config = SmallConfig();
   const std::vector<uint8_t> bytes = EncodeQuantFile(SmallFile(config, 4, 8, 1));
