@@ -110,8 +110,8 @@ std::vector<Node> Best(std::vector<Node> nodes, int count) {
   return kept;
 }
 
-// The best sequences of pushes, no two with the same first one.
-std::vector<Node> Search(const sim::PushTState& state, const PushTExpertOptions& options, sim::PushT* world) {
+// The best sequences of pushes, no two with the same first one. `nearer`: the first one must leave less to do, if any does.
+std::vector<Node> Search(const sim::PushTState& state, const PushTExpertOptions& options, bool nearer, sim::PushT* world) {
   Node root;
   root.state = state;
   std::vector<Node> frontier = {root}, all;
@@ -119,6 +119,12 @@ std::vector<Node> Search(const sim::PushTState& state, const PushTExpertOptions&
     std::vector<Node> children;
     for (const Node& node : frontier) {
       if (!Solved(BlockOf(node.state))) Expand(node, options, world, &children);
+    }
+    if (nearer && depth == 0) {
+      const double left = StepsLeft(BlockOf(state));
+      std::vector<Node> kept = children;
+      std::erase_if(kept, [&](const Node& n) { return StepsLeft(n.first) > left - 2; });
+      if (!kept.empty()) children = std::move(kept);
     }
     frontier = Best(std::move(children), options.beam);
     all.insert(all.end(), frontier.begin(), frontier.end());
@@ -155,7 +161,13 @@ void PushTExpert::Plan(const sim::PushT& world) {
   double best_score = kFar;
   plan_.clear();
   next_ = 0;
-  for (const Node& node : Search(root, options_, &copy)) {
+  // Sequences that promise much after a detour may promise it again and again: when two plans have not come nearer, the next push
+  // must.
+  const double left = StepsLeft(block);
+  stalled_ = left < lowest_left_ - 1 ? 0 : stalled_ + 1;
+  lowest_left_ = std::min(lowest_left_, left);
+  std::vector<Node> nodes = Search(root, options_, stalled_ > 2, &copy);
+  for (const Node& node : nodes) {
     const Push& first = node.pushes.front();
     const bool last = node.pushes.size() == 1;
     for (const double shift : {0.0, -4.0, 4.0}) {

@@ -48,6 +48,8 @@ class PushTExpert {
   size_t next_ = 0;
   Vec2 last_px_{-1, -1};  // the last action; negative: none yet
   int plans_ = 0;
+  double lowest_left_ = 1e9;  // steps left, guessed, at the best start of a plan
+  int stalled_ = 0;           // plans since then
 };
 
 }  // namespace takt::demo
