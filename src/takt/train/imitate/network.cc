@@ -4,7 +4,6 @@
 #include <ATen/Parallel.h>
 #include <ATen/TensorOperators.h>
 #include <ATen/core/grad_mode.h>
-#include <ATen/ops/bmm.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/embedding.h>
 #include <ATen/ops/from_blob.h>
@@ -13,11 +12,11 @@
 #include <ATen/ops/linear.h>
 #include <ATen/ops/mish.h>
 #include <ATen/ops/mse_loss.h>
-#include <ATen/ops/softmax.h>
 #include <ATen/ops/tanh.h>
 #include <ATen/ops/zeros.h>
 #include <dlfcn.h>
 #include <fmt/format.h>
+#include <malloc.h>
 
 #include <algorithm>
 #include <cmath>
@@ -25,6 +24,7 @@
 
 #include "takt/core/base/error.h"
 #include "takt/core/base/parallel.h"
+#include "takt/train/imitate/fused_ops.h"
 #include "takt/train/imitate/streams.h"
 
 namespace takt::imitate {
@@ -38,15 +38,7 @@ at::Tensor Wrap(const std::vector<float>& values, at::IntArrayRef shape) {
   return at::from_blob(const_cast<float*>(values.data()), shape, at::kFloat);
 }
 
-// 0 where s <= t + ahead, minus infinity elsewhere: [rows, columns].
-at::Tensor Mask(int rows, int columns, int ahead) {
-  at::Tensor mask = at::zeros({rows, columns});
-  float* values = mask.data_ptr<float>();
-  for (int t = 0; t < rows; ++t) {
-    for (int s = t + ahead + 1; s < columns; ++s) values[t * columns + s] = -std::numeric_limits<float>::infinity();
-  }
-  return mask;
-}
+constexpr size_t kAll = size_t{1} << 32;  // keys ahead that a query sees: all there are
 
 }  // namespace
 
@@ -83,10 +75,6 @@ Network::Network(const TrainingConfig& config, int auxiliary_dim, uint64_t seed)
   }
   if (auxiliary_dim > 0) AddLinear("auxiliary", auxiliary_dim, p.cond_dim());
   Allocate(seed);
-  if (p.causal_attn) {
-    causal_mask_ = Mask(p.horizon, p.horizon, 0);
-    memory_mask_ = Mask(p.horizon, p.n_obs_steps + 1, 1);  // time is the first token
-  }
 }
 
 void Network::Add(const std::string& name, std::vector<int64_t> shape, bool decay, float mean, float std) {
@@ -186,36 +174,38 @@ at::Tensor Network::Drop(const at::Tensor& x, double p) {
   return x * mask;
 }
 
-at::Tensor Network::Attend(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, int heads,
-                           const at::Tensor& mask, double p_drop) {
-  const int64_t n = q.size(0), rows = q.size(1), columns = k.size(1), dim = q.size(2), width = dim / heads;
-  const auto split = [&](const at::Tensor& x, int64_t length) {
-    return x.view({n, length, heads, width}).transpose(1, 2).reshape({n * heads, length, width});
-  };
-  const double scale = 1 / std::sqrt(static_cast<double>(width));
-  at::Tensor scores = at::bmm(split(q, rows) * scale, split(k, columns).transpose(1, 2));
-  if (mask.defined()) scores = scores + mask;
-  const at::Tensor weights = Drop(at::softmax(scores, -1), p_drop);
-  return at::bmm(weights, split(v, columns)).view({n, heads, rows, width}).transpose(1, 2).reshape({n, rows, dim});
+AttentionShape Network::Shape(const at::Tensor& q, const at::Tensor& k, int heads, size_t ahead, double p_drop) {
+  AttentionShape shape;
+  shape.batch = static_cast<size_t>(q.size(0));
+  shape.heads = static_cast<size_t>(heads);
+  shape.rows = static_cast<size_t>(q.size(1));
+  shape.columns = static_cast<size_t>(k.size(1));
+  shape.width = static_cast<size_t>(k.size(2)) / static_cast<size_t>(heads);
+  shape.ahead = ahead;
+  if (dropout_ && p_drop > 0) {
+    shape.p_drop = p_drop;
+    shape.drop_seed = seed_;
+    shape.drop_counter = dropout_counter_;
+    dropout_counter_ += shape.DropCounters();
+  }
+  return shape;
 }
 
-at::Tensor Network::SelfAttention(const std::string& name, const at::Tensor& x, int heads, const at::Tensor& mask,
-                                  double p_drop) {
-  const int64_t dim = x.size(2);
+at::Tensor Network::SelfAttention(const std::string& name, const at::Tensor& x, int heads, size_t ahead, double p_drop) {
+  const AttentionShape shape = Shape(x, x, heads, ahead, p_drop);
   const at::Tensor qkv = at::linear(x, Get(name + ".in_proj_weight"), Get(name + ".in_proj_bias"));
-  return Linear(name + ".out_proj", Attend(qkv.narrow(2, 0, dim).contiguous(), qkv.narrow(2, dim, dim).contiguous(),
-                                           qkv.narrow(2, 2 * dim, dim).contiguous(), heads, mask, p_drop));
+  return Linear(name + ".out_proj", FusedSelfAttention(qkv, shape));
 }
 
 at::Tensor Network::CrossAttention(const std::string& name, const at::Tensor& x, const at::Tensor& memory, int heads,
-                                   const at::Tensor& mask, double p_drop) {
+                                   size_t ahead, double p_drop) {
   const int64_t dim = x.size(2);
+  const AttentionShape shape = Shape(x, memory, heads, ahead, p_drop);
   const at::Tensor& weight = Get(name + ".in_proj_weight");
   const at::Tensor& bias = Get(name + ".in_proj_bias");
   const at::Tensor q = at::linear(x, weight.narrow(0, 0, dim), bias.narrow(0, 0, dim));
   const at::Tensor kv = at::linear(memory, weight.narrow(0, dim, 2 * dim), bias.narrow(0, dim, 2 * dim));
-  return Linear(name + ".out_proj", Attend(q, kv.narrow(2, 0, dim).contiguous(), kv.narrow(2, dim, dim).contiguous(),
-                                           heads, mask, p_drop));
+  return Linear(name + ".out_proj", FusedCrossAttention(q, kv, shape));
 }
 
 at::Tensor Network::FeedForward(const std::string& name, const at::Tensor& x, double p_drop) {
@@ -224,7 +214,7 @@ at::Tensor Network::FeedForward(const std::string& name, const at::Tensor& x, do
 
 at::Tensor Network::EncoderBlock(const std::string& name, const at::Tensor& x, int heads, double p_drop) {
   const at::Tensor y =
-      x + Drop(SelfAttention(name + ".self_attn", Norm(name + ".norm1", x), heads, at::Tensor(), p_drop), p_drop);
+      x + Drop(SelfAttention(name + ".self_attn", Norm(name + ".norm1", x), heads, kAll, p_drop), p_drop);
   return y + Drop(FeedForward(name, Norm(name + ".norm2", y), p_drop), p_drop);
 }
 
@@ -274,8 +264,9 @@ at::Tensor Network::Denoise(const at::Tensor& noisy, const at::Tensor& time, con
   at::Tensor x = Drop(Linear("model.input_emb", noisy) + Get("model.pos_emb"), drop_emb);
   for (int i = 0; i < p.n_layer; ++i) {
     const std::string name = fmt::format("model.decoder.layers.{}", i);
-    x = x + Drop(SelfAttention(name + ".self_attn", Norm(name + ".norm1", x), p.n_head, causal_mask_, drop), drop);
-    x = x + Drop(CrossAttention(name + ".multihead_attn", Norm(name + ".norm2", x), memory, p.n_head, memory_mask_, drop), drop);
+    x = x + Drop(SelfAttention(name + ".self_attn", Norm(name + ".norm1", x), p.n_head, p.causal_attn ? 0 : kAll, drop), drop);
+    // Time is the first token, so an action sees one more.
+    x = x + Drop(CrossAttention(name + ".multihead_attn", Norm(name + ".norm2", x), memory, p.n_head, p.causal_attn ? 1 : kAll, drop), drop);
     x = x + Drop(FeedForward(name, Norm(name + ".norm3", x), drop), drop);
   }
   return Linear("model.head", Norm("model.ln_f", x));
@@ -355,6 +346,11 @@ std::vector<float> Network::Sample(const Batch& batch, int steps, uint64_t seed)
 std::string SetTorchThreads(int threads) {
   at::set_num_threads(threads);
   SetThreadCount(threads);
+  // Tensors of one step are as large as those of the next: memory that went back to the system in between would be
+  // cleared anew, page by page, which took 8 % of a step.
+  mallopt(M_MMAP_THRESHOLD, 1 << 30);
+  mallopt(M_TRIM_THRESHOLD, 1 << 30);
+  mallopt(M_TOP_PAD, 64 << 20);
   // libtorch does not tell the BLAS that Debian loads behind it.
   const auto set = reinterpret_cast<void (*)(int)>(dlsym(RTLD_DEFAULT, "openblas_set_num_threads"));
   if (!set) return {};

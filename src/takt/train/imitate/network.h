@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "takt/train/imitate/attention.h"
 #include "takt/train/imitate/batches.h"
 
 namespace takt::imitate {
@@ -66,9 +67,10 @@ class Network {
   at::Tensor Linear(const std::string& name, const at::Tensor& x) const;
   at::Tensor Norm(const std::string& name, const at::Tensor& x) const;
   at::Tensor Drop(const at::Tensor& x, double p);
-  at::Tensor Attend(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, int heads, const at::Tensor& mask, double p_drop);
-  at::Tensor SelfAttention(const std::string& name, const at::Tensor& x, int heads, const at::Tensor& mask, double p_drop);
-  at::Tensor CrossAttention(const std::string& name, const at::Tensor& x, const at::Tensor& memory, int heads, const at::Tensor& mask, double p_drop);
+  AttentionShape Shape(const at::Tensor& q, const at::Tensor& k, int heads, size_t ahead, double p_drop);
+  at::Tensor SelfAttention(const std::string& name, const at::Tensor& x, int heads, size_t ahead, double p_drop);
+  at::Tensor CrossAttention(const std::string& name, const at::Tensor& x, const at::Tensor& memory, int heads, size_t ahead,
+                            double p_drop);
   at::Tensor FeedForward(const std::string& name, const at::Tensor& x, double p_drop);
   at::Tensor EncoderBlock(const std::string& name, const at::Tensor& x, int heads, double p_drop);
   at::Tensor Picture(size_t i, const at::Tensor& patches);
@@ -84,7 +86,6 @@ class Network {
   float* values_ = nullptr;
   float* gradients_ = nullptr;
   size_t size_ = 0, decayed_ = 0;
-  at::Tensor causal_mask_, memory_mask_;
   bool dropout_ = false;
   uint64_t dropout_counter_ = 0;
 };

@@ -175,7 +175,7 @@ const std::vector<BuiltinConfig>& BuiltinConfigs() {
     "batch_size": 64,
     "draws_per_sample": 4,
     "learning_rate": 0.001,
-    "p_drop_attn": 0.01
+    "p_drop_attn": 0.0
   }
 }
 )"},
