@@ -14,28 +14,30 @@ HWY_BEFORE_NAMESPACE();
 namespace takt::nn {
 namespace HWY_NAMESPACE {
 
-// (scale_w sum) scale_x + b.
+// (scale_w sum) scale_x + b, for one vector of outputs.
 struct FinishW8 {
-  FinishW8(const LinearJob& job, int row)
-      : bias(job.weights->bias.data()), scale(job.weights->scale.data()), row_scale(hn::Set(DF(), job.row_scale[row])) {}
-  HWY_INLINE VF operator()(const int32_t* sums, int n) const {
+  HWY_INLINE FinishW8(const LinearJob& job, int n)
+      : bias(hn::Load(DF(), job.weights->bias.data() + n)),
+        scale(hn::Load(DF(), job.weights->scale.data() + n)),
+        row_scale(job.row_scale) {}
+  HWY_INLINE VF operator()(const int32_t* sums, int row) const {
     const DF d;
-    const VF v = hn::Mul(hn::ConvertTo(d, hn::LoadU(DI(), sums)), hn::Load(d, scale + n));
-    return hn::MulAdd(v, row_scale, hn::Load(d, bias + n));
+    const VF v = hn::Mul(hn::ConvertTo(d, hn::Load(DI(), sums)), scale);
+    return hn::MulAdd(v, hn::Set(d, row_scale[row]), bias);
   }
-  const float *bias, *scale;
-  VF row_scale;
+  VF bias, scale;
+  const float* row_scale;
 };
 
+// sum scale_x + b: int4 sums carry the scales of their groups.
 struct FinishW4 {
-  FinishW4(const LinearJob& job, int row)
-      : bias(job.weights->bias.data()), row_scale(hn::Set(DF(), job.row_scale[row])) {}
-  HWY_INLINE VF operator()(const float* sums, int n) const {
-    const DF d;
-    return hn::MulAdd(hn::LoadU(d, sums), row_scale, hn::Load(d, bias + n));
+  HWY_INLINE FinishW4(const LinearJob& job, int n)
+      : bias(hn::Load(DF(), job.weights->bias.data() + n)), row_scale(job.row_scale) {}
+  HWY_INLINE VF operator()(const float* sums, int row) const {
+    return hn::MulAdd(hn::Load(DF(), sums), hn::Set(DF(), row_scale[row]), bias);
   }
-  const float* bias;
-  VF row_scale;
+  VF bias;
+  const float* row_scale;
 };
 
 // sum[i] += sum over the 4 bytes of word i of unsigned a times signed w, exact.

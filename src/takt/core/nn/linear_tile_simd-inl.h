@@ -26,6 +26,8 @@ constexpr int kColumns = kLanes == 16 ? 4 : 2;
 constexpr int kTileWidth = kLanes * kColumns;
 // K is cut so that a slice of a panel stays in the second-level cache while all rows pass.
 constexpr int64_t kSliceWords = 1024;
+// Sums become outputs so many rows at a time: they lie in the first-level cache, and the loops are long enough to be cheap.
+constexpr int kFinishRows = 16;
 
 HWY_INLINE uint32_t LoadWord(const uint8_t* p) {
   uint32_t word;
@@ -54,7 +56,8 @@ HWY_INLINE void Tile(const TileJob<typename Op::T>& job) {
   const uint8_t* HWY_RESTRICT a = job.a;
   const uint32_t* HWY_RESTRICT w = job.w;
   const uint32_t* ahead = job.ahead;
-  const int64_t lda_bytes = job.lda_bytes, step = job.step, words = job.words;
+  const int64_t lda_bytes = job.lda_bytes, step = job.step, words = job.words, out_stride = job.out_stride;
+  typename Op::T* out = job.out;
   hn::Vec<typename Op::D> sum[kRows][kCols];
 #pragma GCC unroll 8
   for (int r = 0; r < kRows; ++r) {
@@ -80,7 +83,7 @@ HWY_INLINE void Tile(const TileJob<typename Op::T>& job) {
 #pragma GCC unroll 8
   for (int r = 0; r < kRows; ++r) {
 #pragma GCC unroll 8
-    for (int c = 0; c < kCols; ++c) hn::Store(sum[r][c], d, job.out + r * job.out_stride + c * kLanes);
+    for (int c = 0; c < kCols; ++c) hn::Store(sum[r][c], d, out + r * out_stride + c * kLanes);
   }
 }
 
@@ -123,14 +126,11 @@ struct OpF32 {
   static HWY_INLINE VF Dot(VF sum, Inputs a, Weights w) { return hn::MulAdd(a, w, sum); }
 };
 
-// v + b.
+// v + b, for one vector of outputs.
 struct FinishFloat {
-  FinishFloat(const LinearJob& job, int) : bias(job.weights->bias.data()) {}
-  HWY_INLINE VF operator()(const float* sums, int n) const {
-    const DF d;
-    return hn::Add(hn::LoadU(d, sums), hn::Load(d, bias + n));
-  }
-  const float* bias;
+  HWY_INLINE FinishFloat(const LinearJob& job, int n) : bias(hn::Load(DF(), job.weights->bias.data() + n)) {}
+  HWY_INLINE VF operator()(const float* sums, int) const { return hn::Add(hn::Load(DF(), sums), bias); }
+  VF bias;
 };
 
 // y = f(v) for one vector.
@@ -147,16 +147,39 @@ HWY_INLINE void Emit(VF v, float* y) {
 // From sums to y for rows [row, row + rows) and the outputs [n, n + count).
 template <class Op, Epilogue kEpilogue>
 HWY_NOINLINE void FinishRows(const LinearJob& job, int row, int rows, int n, int count, const typename Op::T* sums) {
-  for (int r = 0; r < rows; ++r) {
-    float* y = job.y + (row + r) * job.ldy + n;
-    const typename Op::Finish finish(job, row + r);
-    const int whole = count / kLanes * kLanes;
-    for (int c = 0; c < whole; c += kLanes) Emit<kEpilogue>(finish(sums + r * kMaxPanelWidth + c, n + c), y + c);
-    if (whole == count) continue;
-    alignas(64) float tail[kLanes] = {};
-    for (int c = whole; c < count; ++c) tail[c - whole] = y[c];
-    Emit<kEpilogue>(finish(sums + r * kMaxPanelWidth + whole, n + whole), tail);
-    for (int c = whole; c < count; ++c) y[c] = tail[c - whole];
+  // A row of the tile at a time, with what belongs to its columns in registers.
+  if (count >= kTileWidth) {
+    using Columns = typename Op::Finish;
+    const auto rows_of = [&](const auto&... finish) HWY_ATTR {
+      float* y = job.y + row * job.ldy + n;
+      const typename Op::T* from = sums;
+      for (int r = 0; r < rows; ++r, y += job.ldy, from += kMaxPanelWidth) {
+        int at = 0;
+        ((Emit<kEpilogue>(finish(from + at, row + r), y + at), at += kLanes), ...);
+      }
+    };
+    if constexpr (kColumns == 4) {
+      rows_of(Columns(job, n), Columns(job, n + kLanes), Columns(job, n + 2 * kLanes), Columns(job, n + 3 * kLanes));
+    } else {
+      rows_of(Columns(job, n), Columns(job, n + kLanes));
+    }
+    return;
+  }
+  for (int c = 0; c < count; c += kLanes) {
+    const typename Op::Finish finish(job, n + c);
+    float* y = job.y + row * job.ldy + n + c;
+    const typename Op::T* from = sums + c;
+    const int left = count - c;
+    if (left >= kLanes) {
+      for (int r = 0; r < rows; ++r) Emit<kEpilogue>(finish(from + r * kMaxPanelWidth, row + r), y + r * job.ldy);
+      continue;
+    }
+    for (int r = 0; r < rows; ++r, y += job.ldy) {
+      alignas(64) float tail[kLanes] = {};
+      for (int i = 0; i < left; ++i) tail[i] = y[i];
+      Emit<kEpilogue>(finish(from + r * kMaxPanelWidth, row + r), tail);
+      for (int i = 0; i < left; ++i) y[i] = tail[i];
+    }
   }
 }
 
@@ -198,6 +221,7 @@ HWY_INLINE void RunTiles(const LinearJob& job) {
       for (int64_t k = 0; k < job.words_k; k += slice) {
         const int64_t words = std::min(slice, job.words_k - k);
         const bool last = k + words == job.words_k;
+        int finished = 0;
         ForTiles(job.m, Op::kMaxRows, [&](int row, int rows) HWY_ATTR {
           T* out = sums + static_cast<int64_t>(row) * kMaxPanelWidth;
           const T* init = k ? out : Op::Init(job, n);
@@ -208,7 +232,11 @@ HWY_INLINE void RunTiles(const LinearJob& job) {
           const uint32_t* ahead = row + rows == job.m ? slice_w + words * step : slice_w;
           TileColumns<Op>(rows, columns,
                           {a, job.lda_bytes, slice_w, step, words, init, init_stride, out, kMaxPanelWidth, ahead});
-          if (last) Finish<Op>(job, row, rows, n, count, out);
+          const int ready = row + rows - finished;
+          if (last && (ready >= kFinishRows || row + rows == job.m)) {
+            Finish<Op>(job, finished, ready, n, count, sums + static_cast<int64_t>(finished) * kMaxPanelWidth);
+            finished += ready;
+          }
         });
       }
     }
