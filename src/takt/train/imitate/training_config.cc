@@ -192,8 +192,8 @@ const std::vector<BuiltinConfig>& BuiltinConfigs() {
   "n_head": 4,
   "n_layer": 4,
   "training": {
-    "batch_size": 32,
-    "draws_per_sample": 8,
+    "batch_size": 48,
+    "draws_per_sample": 4,
     "learning_rate": 0.0006,
     "p_drop_attn": 0.0,
     "shift_px": 4,
