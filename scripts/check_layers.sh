@@ -31,7 +31,7 @@ done
   # Third-party headers that only one part of the house may include: pattern of the header, pattern of the file, the rule.
   function Only(header, file, rule) { ++only_count; only_header[only_count] = header; only_file[only_count] = file; only_rule[only_count] = rule }
   BEGIN {
-    Only("^(torch|ATen|c10)/", "^src/takt/train/", "libtorch is for src/takt/train only")
+    Only("^(torch|ATen|c10)/", "^src/takt/train/|^bench/", "libtorch is for src/takt/train, and to be measured against, only")
     Only("^hwy/", "_simd\\.cc$|_simd-inl\\.h$", "Highway is for *_simd.cc and *_simd-inl.h only")
     Only("^mujoco/", "^src/takt/data/sim/", "MuJoCo is for src/takt/data/sim only")
     Only("^chipmunk/", "^src/takt/data/sim/", "Chipmunk is for src/takt/data/sim only")

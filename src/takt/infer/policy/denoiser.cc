@@ -125,6 +125,7 @@ Denoiser::Denoiser(const Model& model, const Plan& plan, const quant::QuantFile*
       ticks = ticks || cell.source == reuse::Source::kTick;
     }
   }
+  if (schedule_) FindIdleSteps();
   slots_.resize(schedule_ ? schedule_->blocks.size() : 1);
   for (Slot& slot : slots_) {
     slot.value[0] = Floats(tokens_ * ld_);
@@ -135,6 +136,21 @@ Denoiser::Denoiser(const Model& model, const Plan& plan, const quant::QuantFile*
     for (size_t i = 0; i < tick_values_.size(); ++i) {
       if (schedule_->cells[i].source == reuse::Source::kTick) tick_values_[i] = Floats(tokens_ * ld_);
     }
+  }
+}
+
+void Denoiser::FindIdleSteps() {
+  const auto blocks = schedule_->blocks.size();
+  idle_sum_ = Floats(tokens_ * ld_);
+  idle_.assign(static_cast<size_t>(schedule_->steps), Idle::kNo);
+  for (size_t k = 1; k < idle_.size(); ++k) {
+    const auto row = schedule_->cells.begin() + static_cast<int64_t>(k * blocks), end = row + static_cast<int64_t>(blocks);
+    const bool idle = std::all_of(row, end, [](const reuse::Cell& cell) {
+      return (cell.source == reuse::Source::kOwn || cell.source == reuse::Source::kKind) && cell.order == 0;
+    });
+    if (!idle) continue;
+    const bool same = idle_[k - 1] != Idle::kNo && std::equal(row, end, row - static_cast<int64_t>(blocks));
+    idle_[k] = same ? Idle::kAsBefore : Idle::kNew;
   }
 }
 
@@ -292,7 +308,16 @@ void Denoiser::Step(int step_idx, const float* sample, float* answer) {
   const int64_t count = tokens_ * ld_;
   Embed(sample);
   if (probe_) probe_->StepInput(step_idx, Compact(h_.data(), ld_, n_));
-  for (int b = 0; b < blocks; ++b) {
+  const Idle idle = schedule_ ? idle_[static_cast<size_t>(step_idx)] : Idle::kNo;
+  if (idle == Idle::kNew) {
+    std::fill_n(idle_sum_.data(), count, 0.0f);
+    for (int b = 0; b < blocks; ++b) {
+      AddRows(slots_[static_cast<size_t>(origins_[static_cast<size_t>(step_idx * blocks + b)].block)].Newest().data(), count,
+              idle_sum_.data());
+    }
+  }
+  if (idle != Idle::kNo) AddRows(idle_sum_.data(), count, h_.data());
+  for (int b = 0; b < blocks && idle == Idle::kNo; ++b) {
     const reuse::Cell cell = schedule_ ? schedule_->at(step_idx, b) : reuse::Cell{};
     const bool fresh = cell.source == reuse::Source::kCompute || cell.source == reuse::Source::kTick;
     if (!fresh) {

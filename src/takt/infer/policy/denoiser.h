@@ -73,6 +73,7 @@ class Denoiser {
 
   void PackLayers(const Plan& plan, const quant::QuantFile* quant);
   void PackFolds();
+  void FindIdleSteps();
   Folded NewFolded(int64_t tokens) const;
   // Folds rows [tokens, ld] of the memory for layer l, into places first, first + 1, ...
   void FoldRows(int l, const float* memory, int tokens, Folded* out, int64_t first);
@@ -107,6 +108,10 @@ class Denoiser {
   std::optional<reuse::Schedule> schedule_;
   std::vector<reuse::Origin> origins_;
   std::vector<Slot> slots_;           // [blocks], or one for all
+  // [steps] Whether a step computes nothing and draws no lines, and whether it then adds up to what the step before did.
+  enum class Idle : uint8_t { kNo, kNew, kAsBefore };
+  std::vector<Idle> idle_;
+  Floats idle_sum_;                   // [T, ld] of all blocks in such a step
   bool two_values_ = false;
   std::vector<Floats> tick_values_;   // [steps * blocks]; empty where no cell comes from the previous tick
   int64_t tick_ = 0;
