@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
-#include <cstring>
+#include <limits>
 
 #include "takt/core/nn/attention.h"
 
@@ -24,10 +24,11 @@ struct AttentionJob {
   int64_t ldq, ldk, ldv, ldb;
   float* y;
   int64_t ldy;
-  // Work space for one head; padded to whole units of outputs.
+  // Work space, padded to whole units of outputs; all but the mask for one head.
   float* keys;    // [head_dim, padded s], transposed
   float* values;  // [s, padded head_dim]
   float* scores;  // [m, padded s]
+  float* mask;    // [m, padded s], -inf where there is no key
 };
 
 }  // namespace takt::nn
@@ -66,61 +67,78 @@ HWY_INLINE void Transpose(const float* from, int64_t ld, int s, int d, float* to
   }
 }
 
-// out[m, n] = a[m, k] w[k, n], all f32; w is aligned and padded to whole units, out too.
+// out[m, n] = a[m, k] w[k, n], all f32, in whole vectors: w and out have room for them.
 HWY_INLINE void Product(const float* a, int64_t lda, int m, const float* w, int64_t ldw, int n, int k, float* out,
                         int64_t ldo) {
   const uint32_t* words = reinterpret_cast<const uint32_t*>(w);
   for (int c = 0; c < n; c += kTileWidth) {
     const int columns = std::min(kColumns, (n - c + kLanes - 1) / kLanes);
     ForTiles(m, OpF32::kMaxRows, [&](int row, int rows) HWY_ATTR {
-      const TileJob<float> tile{reinterpret_cast<const uint8_t*>(a + row * lda), 4 * lda, words + c, ldw, k, kZeroSums, 0,
-                                out + row * ldo + c, ldo, words + c};
-      TileColumns<OpF32>(rows, columns, tile);
+      TileColumns<OpF32>(rows, columns,
+                         {reinterpret_cast<const uint8_t*>(a + row * lda), 4 * lda, words + c, ldw, k, kZeroSums, 0,
+                          out + row * ldo + c, ldo, words + c});
     });
   }
 }
 
-void AttentionHeads(const AttentionJob& job) {
+// row = softmax(row * scale + mask), over a multiple of kLanes entries, the last of them masked where they are padding.
+HWY_INLINE void MaskedSoftmax(float* row, const float* mask, float scale, int padded) {
   const DF d;
+  const VF factor = hn::Set(d, scale);
+  VF most = hn::MulAdd(hn::Load(d, row), factor, hn::Load(d, mask));
+  hn::Store(most, d, row);
+  for (int t = kLanes; t < padded; t += kLanes) {
+    const VF v = hn::MulAdd(hn::Load(d, row + t), factor, hn::Load(d, mask + t));
+    hn::Store(v, d, row + t);
+    most = hn::Max(most, v);
+  }
+  const VF largest = hn::MaxOfLanes(d, most);
+  VF sum = hn::Zero(d);
+  for (int t = 0; t < padded; t += kLanes) {
+    const VF e = SoftmaxPower(hn::Load(d, row + t), largest);
+    hn::Store(e, d, row + t);
+    sum = hn::Add(sum, e);
+  }
+  const VF inverse = hn::Div(hn::Set(d, 1.0f), hn::SumOfLanes(d, sum));
+  for (int t = 0; t < padded; t += kLanes) hn::Store(hn::Mul(hn::Load(d, row + t), inverse), d, row + t);
+}
+
+void AttentionHeads(const AttentionJob& job) {
   const AttentionShape& shape = job.shape;
-  const int64_t ld_keys = static_cast<int64_t>(AlignUp(static_cast<size_t>(shape.s), kOutputUnit));
-  const int64_t ld_values = static_cast<int64_t>(AlignUp(static_cast<size_t>(shape.head_dim), kOutputUnit));
-  const VF scale = hn::Set(d, 1.0f / std::sqrt(static_cast<float>(shape.head_dim)));
-  const size_t head_bytes = static_cast<size_t>(shape.head_dim) * sizeof(float);
-  alignas(64) float out[OpF32::kMaxRows * kTileWidth];
-  for (int i = 0; i < shape.head_dim; ++i) std::fill(job.keys + i * ld_keys + shape.s, job.keys + (i + 1) * ld_keys, 0.0f);
-  for (int t = 0; t < shape.s; ++t) std::fill(job.values + t * ld_values + shape.head_dim, job.values + (t + 1) * ld_values, 0.0f);
+  const int s = shape.s, dim = shape.head_dim;
+  const int padded = static_cast<int>(AlignUp(static_cast<size_t>(s), kLanes));
+  const int64_t ld_keys = static_cast<int64_t>(AlignUp(static_cast<size_t>(s), kOutputUnit));
+  const int64_t ld_values = static_cast<int64_t>(AlignUp(static_cast<size_t>(dim), kOutputUnit));
+  const float scale = 1.0f / std::sqrt(static_cast<float>(dim));
+  // Heads of whole vectors are read and written where they lie.
+  const bool whole = dim % kLanes == 0;
+  for (int m = 0; m < shape.m; ++m) {
+    float* mask = job.mask + m * ld_keys;
+    if (job.bias) {
+      std::copy_n(job.bias + m * job.ldb, s, mask);
+    } else {
+      std::fill_n(mask, s, 0.0f);
+    }
+    std::fill(mask + s, mask + padded, -std::numeric_limits<float>::infinity());
+  }
+  for (int i = 0; i < dim; ++i) std::fill(job.keys + i * ld_keys + s, job.keys + i * ld_keys + padded, 0.0f);
+  for (int t = 0; !whole && t < s; ++t) std::fill(job.values + t * ld_values + dim, job.values + (t + 1) * ld_values, 0.0f);
   for (int h = 0; h < shape.heads; ++h) {
-    const int64_t at = static_cast<int64_t>(h) * shape.head_dim;
-    Transpose(job.k + at, job.ldk, shape.s, shape.head_dim, job.keys, ld_keys);
-    for (int t = 0; t < shape.s; ++t) std::memcpy(job.values + t * ld_values, job.v + t * job.ldv + at, head_bytes);
-    Product(job.q + at, job.ldq, shape.m, job.keys, ld_keys, shape.s, shape.head_dim, job.scores, ld_keys);
+    const int64_t at = static_cast<int64_t>(h) * dim;
+    Transpose(job.k + at, job.ldk, s, dim, job.keys, ld_keys);
+    Product(job.q + at, job.ldq, shape.m, job.keys, ld_keys, s, dim, job.scores, ld_keys);
+    for (int m = 0; m < shape.m; ++m) MaskedSoftmax(job.scores + m * ld_keys, job.mask + m * ld_keys, scale, padded);
+    if (whole) {
+      Product(job.scores, ld_keys, shape.m, job.v + at, job.ldv, dim, s, job.y + at, job.ldy);
+      continue;
+    }
+    for (int t = 0; t < s; ++t) std::copy_n(job.v + t * job.ldv + at, dim, job.values + t * ld_values);
+    // The keys are done with; the queries take turns in their place.
     for (int m = 0; m < shape.m; ++m) {
-      float* row = job.scores + m * ld_keys;
-      const float* bias = job.bias ? job.bias + m * job.ldb : nullptr;
-      int t = 0;
-      for (; t + kLanes <= shape.s; t += kLanes) {
-        const VF b = bias ? hn::LoadU(d, bias + t) : hn::Zero(d);
-        hn::Store(hn::MulAdd(hn::Load(d, row + t), scale, b), d, row + t);
-      }
-      for (; t < shape.s; ++t) {
-        alignas(64) float one[kLanes] = {row[t]}, b[kLanes] = {bias ? bias[t] : 0.0f};
-        row[t] = hn::GetLane(hn::MulAdd(hn::Load(d, one), scale, hn::Load(d, b)));
-      }
-      SoftmaxRow(row, shape.s);
+      Product(job.scores + m * ld_keys, ld_keys, 1, job.values, ld_values, dim, s, job.keys, ld_values);
+      std::copy_n(job.keys, dim, job.y + m * job.ldy + at);
     }
-    const uint32_t* values = reinterpret_cast<const uint32_t*>(job.values);
-    for (int c = 0; c < shape.head_dim; c += kTileWidth) {
-      const int count = std::min(kTileWidth, shape.head_dim - c), columns = (count + kLanes - 1) / kLanes;
-      ForTiles(shape.m, OpF32::kMaxRows, [&](int row, int rows) HWY_ATTR {
-        const TileJob<float> tile{reinterpret_cast<const uint8_t*>(job.scores + row * ld_keys), 4 * ld_keys, values + c,
-                                  ld_values, shape.s, kZeroSums, 0, out, kTileWidth, values + c};
-        TileColumns<OpF32>(rows, columns, tile);
-        for (int r = 0; r < rows; ++r) {
-          std::memcpy(job.y + (row + r) * job.ldy + at + c, out + r * kTileWidth, static_cast<size_t>(count) * sizeof(float));
-        }
-      });
-    }
+    for (int i = 0; i < dim; ++i) std::fill(job.keys + i * ld_keys + s, job.keys + i * ld_keys + padded, 0.0f);
   }
 }
 
@@ -136,8 +154,8 @@ HWY_EXPORT(AttentionHeads);
 size_t AttentionScratchBytes(const AttentionShape& largest) {
   const size_t s = AlignUp(static_cast<size_t>(largest.s), kOutputUnit);
   const size_t d = AlignUp(static_cast<size_t>(largest.head_dim), kOutputUnit);
-  return Scratch::BytesFor<float>(largest.head_dim * s) + Scratch::BytesFor<float>(largest.s * d) +
-         Scratch::BytesFor<float>(largest.m * s);
+  return Scratch::BytesFor<float>(d * s) + Scratch::BytesFor<float>(largest.s * d) +
+         2 * Scratch::BytesFor<float>(largest.m * s);
 }
 
 void Attention(const AttentionShape& shape, const float* q, int64_t ldq, const float* k, int64_t ldk, const float* v,
@@ -146,10 +164,11 @@ void Attention(const AttentionShape& shape, const float* q, int64_t ldq, const f
   Scratch::Frame frame(scratch);
   const size_t s = AlignUp(static_cast<size_t>(shape.s), kOutputUnit);
   const size_t d = AlignUp(static_cast<size_t>(shape.head_dim), kOutputUnit);
-  AttentionJob job{shape, q, k, v, bias, ldq, ldk, ldv, ldb, y, ldy, nullptr, nullptr, nullptr};
-  job.keys = frame.Take<float>(shape.head_dim * s);
+  AttentionJob job{shape, q, k, v, bias, ldq, ldk, ldv, ldb, y, ldy, nullptr, nullptr, nullptr, nullptr};
+  job.keys = frame.Take<float>(d * s);
   job.values = frame.Take<float>(shape.s * d);
   job.scores = frame.Take<float>(shape.m * s);
+  job.mask = frame.Take<float>(shape.m * s);
   HWY_DYNAMIC_DISPATCH(AttentionHeads)(job);
 }
 

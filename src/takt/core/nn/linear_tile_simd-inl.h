@@ -40,11 +40,11 @@ template <class T>
 struct TileJob {
   const uint8_t* a;     // rows of words
   int64_t lda_bytes;
-  const uint32_t* w;    // [words, step], aligned
+  const uint32_t* w;    // [words, step], aligned but for f32
   int64_t step, words;
   const T* init;        // aligned rows, init_stride apart; 0: the same row for all
   int64_t init_stride;
-  T* out;               // aligned rows
+  T* out;               // rows out_stride apart
   int64_t out_stride;
   const uint32_t* ahead;  // what comes next, to be brought nearer; laid out as w
 };
@@ -83,7 +83,7 @@ HWY_INLINE void Tile(const TileJob<typename Op::T>& job) {
 #pragma GCC unroll 8
   for (int r = 0; r < kRows; ++r) {
 #pragma GCC unroll 8
-    for (int c = 0; c < kCols; ++c) hn::Store(sum[r][c], d, out + r * out_stride + c * kLanes);
+    for (int c = 0; c < kCols; ++c) hn::StoreU(sum[r][c], d, out + r * out_stride + c * kLanes);
   }
 }
 
@@ -121,7 +121,7 @@ struct OpF32 {
   using Finish = FinishFloat;
   static constexpr int kMaxRows = 6;
   static HWY_INLINE const float* Init(const LinearJob&, int) { return kZeroSums; }
-  static HWY_INLINE Weights LoadWeights(const uint32_t* w) { return hn::BitCast(DF(), hn::Load(DU(), w)); }
+  static HWY_INLINE Weights LoadWeights(const uint32_t* w) { return hn::BitCast(DF(), hn::LoadU(DU(), w)); }
   static HWY_INLINE Inputs Spread(uint32_t word) { return hn::BitCast(DF(), hn::Set(DU(), word)); }
   static HWY_INLINE VF Dot(VF sum, Inputs a, Weights w) { return hn::MulAdd(a, w, sum); }
 };
