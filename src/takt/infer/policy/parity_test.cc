@@ -4,7 +4,9 @@
 
 #include <cmath>
 #include <filesystem>
+#include <nlohmann/json.hpp>
 
+#include "takt/core/base/file.h"
 #include "takt/core/io/safetensors.h"
 #include "takt/infer/policy/policy.h"
 
@@ -90,6 +92,65 @@ TEST_P(Parity, AnswersAsTheOriginalDoes) {
   EXPECT_TRUE(bf16.relative < w4.relative && w8.relative < w4.relative);
   std::printf("%s: f32 %.2g, bf16 %.2g, w8a8 %.2g, w4a8 %.2g\n", GetParam(), f32.relative, bf16.relative, w8.relative, w4.relative);
 }
+
+// Goldens that lie in the repository: testdata/make_golden.py computes them from the formulas.
+void Flatten(const nlohmann::json& json, std::vector<float>* out) {
+  if (json.is_array()) {
+    for (const nlohmann::json& item : json) Flatten(item, out);
+  } else {
+    out->push_back(json.get<float>());
+  }
+}
+
+std::vector<float> Flat(const nlohmann::json& json) {
+  std::vector<float> values;
+  Flatten(json, &values);
+  return values;
+}
+
+class Golden : public testing::TestWithParam<const char*> {};
+
+TEST_P(Golden, AnswersAsTheFormulasDo) {
+  const std::string path = std::string(TAKT_SOURCE_DIR) + "/src/takt/infer/policy/testdata/" + GetParam();
+  const nlohmann::json golden = nlohmann::json::parse(ReadTextFile(path));
+  auto model = std::make_shared<Model>();
+  model->config = ParsePolicyConfig(golden["config"].dump(), path);
+  const PolicyConfig& c = model->config;
+  for (const auto& [name, shape] : ExpectedTensors(c)) {
+    std::vector<float>& values = model->tensors[name];
+    if (name == "instruction.bytes") {
+      values.resize(static_cast<size_t>(256 * c.instruction_dim));
+      for (const auto& [byte, row] : golden["weights"][name].items()) {
+        const std::vector<float> numbers = Flat(row);
+        std::copy(numbers.begin(), numbers.end(), values.begin() + std::stoi(byte) * c.instruction_dim);
+      }
+      continue;
+    }
+    values = Flat(golden["weights"][name]);
+    int64_t count = 1;
+    for (int64_t dim : shape) count *= dim;
+    ASSERT_EQ(static_cast<int64_t>(values.size()), count) << name;
+  }
+  std::vector<Observation> window(2);
+  for (size_t i = 0; i < 2; ++i) {
+    window[i].state = Flat(golden["states"][i]);
+    Image8 picture(8, 4, 3);
+    picture.pixels = golden["pixels"][i].get<std::vector<uint8_t>>();
+    window[i].pictures = {picture};
+    window[i].instruction = golden["instruction"];
+  }
+  Policy policy(model, ExactPlan(c));
+  const std::vector<float> cond = policy.Encode(window), want_cond = Flat(golden["condition"]);
+  ASSERT_EQ(cond.size(), want_cond.size());
+  for (size_t i = 0; i < cond.size(); ++i) EXPECT_NEAR(cond[i], want_cond[i], 2e-5) << i;
+  for (const nlohmann::json& answer : golden["answers"]) {
+    const std::vector<float> got = policy.Predict(Flat(golden["sample"]), answer["time"], want_cond), want = Flat(answer["answer"]);
+    ASSERT_EQ(got.size(), want.size());
+    for (size_t i = 0; i < got.size(); ++i) EXPECT_NEAR(got[i], want[i], 2e-5) << answer["time"] << " " << i;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Own, Golden, testing::Values("golden_tokenwise.json", "golden_condlayers.json"));
 
 INSTANTIATE_TEST_SUITE_P(Shared, Parity, testing::Values("dpt_pusht_small.safetensors", "dpt_condlayers_small.safetensors"));
 
