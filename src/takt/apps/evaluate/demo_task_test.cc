@@ -5,6 +5,7 @@
 #include <filesystem>
 
 #include "takt/apps/evaluate/evaluate.h"
+#include "takt/apps/evaluate/windows.h"
 #include "takt/core/base/error.h"
 #include "takt/core/base/file.h"
 #include "takt/data/demo/generate.h"
@@ -103,6 +104,30 @@ TEST(DemoTask, ShowsWhatThePolicyAsksFor) {
   EXPECT_EQ(seen.pictures[0].height_px, 32);
   EXPECT_EQ(seen.pictures[1].pixels, episode->Draw().pixels);
   EXPECT_NE(seen.pictures[0].pixels, seen.pictures[1].pixels);
+}
+
+TEST(Windows, AreWhatTheSetHolds) {
+  policy::PolicyConfig config = Config();
+  config.pictures = {{"observation.images.front", 96, 96}};
+  const Window window = DatasetWindow(Dataset(), config, 1, 5), first = DatasetWindow(Dataset(), config, 1, 0);
+  ASSERT_EQ(window.size(), 2u);
+  ASSERT_EQ(first.size(), 1u);
+  EXPECT_EQ(window[1].state.size(), 6u);
+  EXPECT_EQ(window[1].pictures[0].width_px, 48);
+  EXPECT_FALSE(window[1].instruction.empty());
+  EXPECT_EQ(DatasetWindow(Dataset(), config, 1, 4)[1].state, window[0].state);
+  EXPECT_EQ(DatasetWindow(Dataset(), config, 1, 4)[1].pictures[0].pixels, window[0].pictures[0].pixels);
+  const std::vector<Window> some = DatasetWindows(Dataset(), config, 5, 0);
+  ASSERT_EQ(some.size(), 5u);
+  EXPECT_NE(some[0][0].state, some[4][0].state);
+  EXPECT_NE(DatasetWindows(Dataset(), config, 5, 1)[0].back().state, some[0].back().state);
+  EXPECT_THROW(DatasetWindow(Dataset(), config, 7, 0), Error);
+  EXPECT_THROW(DatasetWindow(Dataset(), config, 1, 100000), Error);
+  EXPECT_THROW(DatasetWindow(Dataset(), config, 1, -1), Error);
+  config.state_dims = {5};
+  EXPECT_THROW(DatasetWindow(Dataset(), config, 1, 5), Error);
+  config.state_keys = {"observation.force"};
+  EXPECT_THROW(DatasetWindow(Dataset(), config, 1, 5), Error);
 }
 
 TEST(DemoTask, WhatDoesNotFitIsNamed) {

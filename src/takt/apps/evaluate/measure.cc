@@ -60,7 +60,7 @@ ActionError ErrorOf(const std::vector<std::vector<float>>& chunks, const std::ve
     for (size_t i = 0; i < chunks[w].size(); ++i) {
       const double d = static_cast<double>(chunks[w][i]) - truth[w][i];
       square += d * d;
-      if (!(std::abs(d) <= error.max)) error.max = std::abs(d);
+      if (!std::isnan(error.max) && !(std::abs(d) <= error.max)) error.max = std::abs(d);
       ++count;
     }
   }
