@@ -10,6 +10,7 @@
 
 #include "takt/core/base/error.h"
 #include "takt/core/base/file.h"
+#include "takt/core/io/json.h"
 
 namespace takt::policy {
 namespace {
@@ -107,12 +108,7 @@ int PolicyConfig::cond_dim() const {
 }
 
 PolicyConfig ParsePolicyConfig(const std::string& text, const std::string& subject, std::vector<std::string>* notes) {
-  ordered_json json;
-  try {
-    json = ordered_json::parse(text);
-  } catch (const ordered_json::exception&) {
-    throw Error(ErrorCode::kBadInput, subject, "is no JSON");
-  }
+  const ordered_json json = ParseJson(text, subject);
   PolicyConfig c;
   Reader reader(json, subject);
   std::string kind;

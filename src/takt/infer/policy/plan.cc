@@ -10,6 +10,7 @@
 #include "takt/core/base/diagnostic.h"
 #include "takt/core/base/error.h"
 #include "takt/core/base/file.h"
+#include "takt/core/io/json.h"
 #include "takt/infer/reuse/schedule_io.h"
 
 namespace takt::policy {
@@ -66,12 +67,7 @@ std::string PlanName(const Plan& plan) {
 }
 
 Plan ParsePlan(const std::string& text, const std::string& subject) {
-  ordered_json json;
-  try {
-    json = ordered_json::parse(text);
-  } catch (const ordered_json::exception&) {
-    throw Error(ErrorCode::kBadInput, subject, "is no JSON");
-  }
+  const ordered_json json = ParseJson(text, subject);
   if (!json.is_object()) throw Error(ErrorCode::kBadInput, subject, "is no JSON object");
   const auto get = [&](const char* name, auto fallback) {
     const auto it = json.find(name);
