@@ -9,6 +9,7 @@
 
 #include "takt/cli/command.h"
 #include "takt/cli/output.h"
+#include "takt/cli/pusht_commands.h"
 #include "takt/core/base/budget.h"
 #include "takt/data/demo/generate.h"
 #include "takt/data/demo/verify.h"
@@ -252,6 +253,7 @@ void RegisterDemo(CLI::App& app, Context& context) {
   AddGenerate(*group, context);
   AddVerify(*group, context);
   AddTasks(*group, context);
+  AddDemoPushT(*group, context);
 }
 
 }  // namespace takt::cli

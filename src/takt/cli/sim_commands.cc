@@ -10,6 +10,7 @@
 
 #include "takt/cli/command.h"
 #include "takt/cli/output.h"
+#include "takt/cli/pusht_commands.h"
 #include "takt/core/base/error.h"
 #include "takt/core/base/file.h"
 #include "takt/data/sim/arms.h"
@@ -143,12 +144,13 @@ void AddArm(CLI::App& group, Context& context) {
 }  // namespace
 
 void RegisterSim(CLI::App& app, Context& context) {
-  CLI::App* group = app.add_subcommand("sim", "Physics: check robot models, list and write the built-in arms");
+  CLI::App* group = app.add_subcommand("sim", "Physics: check robot models, list and write the built-in arms, play Push-T");
   group->require_subcommand(1);
   AddCheck(*group, context);
   CLI::App* robots = group->add_subcommand("robots", "List the built-in arms");
   robots->callback([&context] { context.verb = [&context] { return RunRobots(context); }; });
   AddArm(*group, context);
+  AddSimPushT(*group, context);
 }
 
 }  // namespace takt::cli

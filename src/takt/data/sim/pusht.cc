@@ -191,7 +191,7 @@ struct PushT::World {
   cpBody *agent, *block;
   std::array<cpShape*, 7> shapes{};
   int steps = 0;
-  Vec2 target_px = {-1, -1};  // of the last action; negative: none yet
+  Vec2 target_px = {std::nan(""), std::nan("")};  // of the last action
 };
 
 PushT::PushT() { Reset(0); }
@@ -287,7 +287,9 @@ double PushT::Coverage() const {
 double PushT::Reward() const { return std::min(Coverage() / kPushTSuccess, 1.0); }
 bool PushT::Done() const { return Coverage() > kPushTSuccess; }
 
-Image8 PushT::Draw(int size_px) const {
+Vec2 PushT::target_px() const { return world_->target_px; }
+
+Image8 PushT::Draw(int size_px, const Vec2* target_px) const {
   if (size_px < 16 || size_px > 4096) throw Error(ErrorCode::kBadInput, "size of the picture", "must be 16 ... 4096 px");
   using Colour = std::array<int, 3>;
   constexpr Colour kTable = {255, 255, 255}, kWall = {211, 211, 211}, kGoal = {144, 238, 144}, kBlock = {119, 136, 153},
@@ -295,10 +297,10 @@ Image8 PushT::Draw(int size_px) const {
   const auto goal = BoxesAt(PushTGoalCog_px(), kPushTGoal_rad);
   const cpBody& b = *world_->block;
   const auto block = BoxesAt({b.p.x, b.p.y}, b.a);
-  const Vec2 agent = agent_px(), target = world_->target_px;
+  const Vec2 agent = agent_px(), target = target_px ? *target_px : world_->target_px;
   const auto colour = [&](Vec2 p) -> Colour {
     const double tx = std::abs(p[0] - target[0]), ty = std::abs(p[1] - target[1]);
-    if (target[0] >= 0 && std::min(tx, ty) < 2 && std::max(tx, ty) < 12) return kTarget;
+    if (std::min(tx, ty) < 2 && std::max(tx, ty) < 12) return kTarget;
     if (std::hypot(p[0] - agent[0], p[1] - agent[1]) < kPushTAgentRadius_px) return kAgent;
     if (Inside(block[0], p) || Inside(block[1], p)) return kBlock;
     if (Inside(goal[0], p) || Inside(goal[1], p)) return kGoal;

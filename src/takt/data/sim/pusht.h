@@ -93,8 +93,12 @@ class PushT {
   // Coverage above 0.95.
   bool Done() const;
 
-  // A picture of `size_px` squared: goal, T, disc, and a cross at the last target. Errors: bad_input unless 16 ... 4096.
-  Image8 Draw(int size_px) const;
+  // The last action, px; not a number where there was none.
+  Vec2 target_px() const;
+
+  // A picture of `size_px` squared: goal, T, disc, and a cross at the target (null: that of the last action, if any).
+  // Errors: bad_input unless 16 ... 4096. Cost: 9 samples a pixel.
+  Image8 Draw(int size_px, const Vec2* target_px = nullptr) const;
 
  private:
   struct World;

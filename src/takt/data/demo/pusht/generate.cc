@@ -200,8 +200,8 @@ PushTGenerateReport GeneratePushT(const PushTGenerateOptions& options) {
   return report;
 }
 
-double ReplayPushT(const std::filesystem::path& folder, int64_t episode,
-                   const std::function<void(const sim::PushT& world)>& visit) {
+PushTReplay ReplayPushT(const std::filesystem::path& folder, int64_t episode,
+                        const std::function<void(const sim::PushT& world)>& visit) {
   const dataset::Dataset set = dataset::LoadDataset(folder);
   const std::string subject = fmt::format("{}, episode {}", folder.string(), episode);
   const auto meta = std::find_if(set.episodes.begin(), set.episodes.end(), [&](const auto& e) { return e.index == episode; });
@@ -221,7 +221,7 @@ double ReplayPushT(const std::filesystem::path& folder, int64_t episode,
     world.Step(Vec2{(*actions)[2 * i], (*actions)[2 * i + 1]} + PushTNoise_px(line.seed, static_cast<int>(i), line.options));
     if (visit) visit(world);
   }
-  return world.Coverage();
+  return {line.seed, line.coverage, world.Coverage()};
 }
 
 }  // namespace takt::demo

@@ -66,9 +66,15 @@ struct PushTGenerateReport {
 // are refused); infeasible_budget (more than half of the starts failed); cancelled (go on by the same call); as DatasetWriter.
 PushTGenerateReport GeneratePushT(const PushTGenerateOptions& options);
 
-// Carries out the actions of one recorded episode again, noise included. visit(world) before the first and after each step.
-// Returns the coverage at the end: that of the record, bit for bit. Errors: not_found; bad_input (not made by takt demo pusht).
-double ReplayPushT(const std::filesystem::path& dataset, int64_t episode,
-                   const std::function<void(const sim::PushT& world)>& visit = nullptr);
+struct PushTReplay {
+  uint32_t seed = 0;
+  double recorded = 0, coverage = 0;  // at the end: in the record, and now
+};
+
+// Carries out the actions of one recorded episode again, noise included; the coverage is that of the record, bit for bit.
+// visit(world), where it is not null, before the first step and after each.
+// Errors: not_found; bad_input (not made by takt demo pusht); as LoadDataset.
+PushTReplay ReplayPushT(const std::filesystem::path& dataset, int64_t episode,
+                        const std::function<void(const sim::PushT& world)>& visit = nullptr);
 
 }  // namespace takt::demo
