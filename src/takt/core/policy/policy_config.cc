@@ -163,6 +163,16 @@ PolicyConfig ParsePolicyConfig(const std::string& text, const std::string& subje
     throw Error(ErrorCode::kBadInput, subject, fmt::format("has an unknown \"head\": \"{}\"", head), "one of: ddpm, flow");
   }
   c.head = head == "flow" ? Head::kFlow : Head::kDdpm;
+  std::string prediction = "epsilon";
+  reader.Field("prediction_type", &prediction);
+  if (prediction != "epsilon" && prediction != "sample") {
+    throw Error(ErrorCode::kBadInput, subject, fmt::format("has an unknown \"prediction_type\": \"{}\"", prediction),
+                "one of: epsilon, sample");
+  }
+  c.prediction = prediction == "sample" ? Prediction::kSample : Prediction::kEpsilon;
+  if (c.head == Head::kFlow && c.prediction == Prediction::kSample) {
+    throw Error(ErrorCode::kBadInput, subject, "has a flow head that predicts samples", "a flow head predicts velocities");
+  }
   reader.Count("train_steps", 1, 10000, &c.train_steps);
   reader.Field("beta_schedule", &c.beta_schedule);
   AlphaBars(c.beta_schedule, c.train_steps);
@@ -205,6 +215,7 @@ std::string PolicyConfigText(const PolicyConfig& c) {
                              {"n_cond_layers", c.n_cond_layers},
                              {"causal_attn", c.causal_attn},
                              {"head", c.head == Head::kFlow ? "flow" : "ddpm"},
+                             {"prediction_type", c.prediction == Prediction::kSample ? "sample" : "epsilon"},
                              {"train_steps", c.train_steps},
                              {"beta_schedule", c.beta_schedule},
                              {"clip_sample", c.clip_sample},

@@ -10,8 +10,15 @@ namespace takt::policy {
 
 // How the denoiser is trained and sampled.
 enum class Head {
-  kDdpm,  // predicts the noise; sampled by DDPM or DDIM
+  kDdpm,  // predicts the noise or the actions; sampled by DDPM or DDIM
   kFlow,  // predicts the velocity from noise to action; sampled by Euler steps
+};
+
+// What a diffusion head answers: both name the same denoised actions, but a network that has seen little errs less when it
+// names them directly.
+enum class Prediction {
+  kEpsilon,  // the noise, as the original
+  kSample,   // the actions
 };
 
 // A picture of the observation, and the vision transformer that reads it: patches of patch_px x patch_px x 3, learned
@@ -48,6 +55,7 @@ struct PolicyConfig {
   bool causal_attn = true;
 
   Head head = Head::kDdpm;
+  Prediction prediction = Prediction::kEpsilon;       // of a diffusion head: "prediction_type", "epsilon" or "sample"
   int train_steps = 100;                              // K of DDPM
   std::string beta_schedule = "squaredcos_cap_v2";
   bool clip_sample = true;                            // predicted actions to [-1, 1] in each step

@@ -371,19 +371,37 @@ TEST(FoldedCross, FastAsSlow) {
 
 TEST(Sampler, StepsEndAtThePredictedActions) {
   PolicyConfig config = SmallConfig();
-  for (const auto& [sampler, count] : {std::pair{Sampler::kDdpm, 0}, {Sampler::kDdpm, 7}, {Sampler::kDdim, 0}, {Sampler::kDdim, 3}}) {
-    const std::vector<SamplerStep> steps = SamplerSteps(config, sampler, count);
-    EXPECT_EQ(steps.front().time, config.train_steps - 1);
-    EXPECT_NEAR(steps.back().x_x0, 1, 1e-12);
-    EXPECT_EQ(steps.back().noise_scale, 0);
-    // A network that knows the truth leads there from anywhere.
-    const float truth = 0.4f;
-    float x = 1.3f;
-    for (const SamplerStep& step : steps) {
-      const float f = static_cast<float>((truth - step.x0_x * x) / step.x0_f), z = 0.5f;
-      Advance(step, true, &f, &z, 1, &x);
+  for (const Prediction prediction : {Prediction::kSample, Prediction::kEpsilon}) {
+    for (const auto& [sampler, count] : {std::pair{Sampler::kDdpm, 0}, {Sampler::kDdpm, 7}, {Sampler::kDdim, 0}, {Sampler::kDdim, 3}}) {
+      config.prediction = prediction;
+      const std::vector<SamplerStep> steps = SamplerSteps(config, sampler, count);
+      EXPECT_EQ(steps.front().time, config.train_steps - 1);
+      EXPECT_NEAR(steps.back().x_x0, 1, 1e-12);
+      EXPECT_EQ(steps.back().noise_scale, 0);
+      // A network that knows the truth leads there from anywhere.
+      const float truth = 0.4f;
+      float x = 1.3f;
+      for (const SamplerStep& step : steps) {
+        const float f = static_cast<float>((truth - step.x0_x * x) / step.x0_f), z = 0.5f;
+        Advance(step, true, &f, &z, 1, &x);
+      }
+      EXPECT_NEAR(x, truth, 1e-5);
     }
-    EXPECT_NEAR(x, truth, 1e-5);
+  }
+  // Both ways of answering give the same steps to a network that knows the truth.
+  for (const Sampler sampler : {Sampler::kDdpm, Sampler::kDdim}) {
+    float ends[2];
+    for (const Prediction prediction : {Prediction::kSample, Prediction::kEpsilon}) {
+      config.prediction = prediction;
+      float x = 1.3f;
+      const std::vector<SamplerStep> steps = SamplerSteps(config, sampler, 6);
+      for (size_t k = 0; k < 3; ++k) {
+        const float f = static_cast<float>((0.4 - steps[k].x0_x * x) / steps[k].x0_f), z = 0.5f;
+        Advance(steps[k], true, &f, &z, 1, &x);
+      }
+      ends[static_cast<int>(prediction)] = x;
+    }
+    EXPECT_NEAR(ends[0], ends[1], 1e-5);
   }
   config.head = Head::kFlow;
   float x = 1.3f;

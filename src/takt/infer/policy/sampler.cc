@@ -45,9 +45,14 @@ std::vector<SamplerStep> SamplerSteps(const PolicyConfig& c, Sampler sampler, in
     const double bar_next = i + 1 < steps ? bars[static_cast<size_t>(time_of(i + 1))] : 1;
     s.time = t;
     s.noise_stream = 1 + t;
-    s.x0_x = 1 / std::sqrt(bar);
-    s.x0_f = -std::sqrt(1 - bar) / std::sqrt(bar);
-    if (sampler == Sampler::kDdim) {
+    const bool sample = c.prediction == Prediction::kSample;
+    s.x0_x = sample ? 0 : 1 / std::sqrt(bar);
+    s.x0_f = sample ? 1 : -std::sqrt(1 - bar) / std::sqrt(bar);
+    if (sampler == Sampler::kDdim && sample) {
+      // The noise is what is left of x beside the actions.
+      s.x_x = std::sqrt(1 - bar_next) / std::sqrt(1 - bar);
+      s.x_x0 = std::sqrt(bar_next) - s.x_x * std::sqrt(bar);
+    } else if (sampler == Sampler::kDdim) {
       s.x_x0 = std::sqrt(bar_next);
       s.x_f = std::sqrt(1 - bar_next);
     } else {

@@ -170,7 +170,7 @@ void Batches::FillDraw(size_t n, uint64_t draw, Batch* batch) const {
   float* noisy = batch->noisy.data() + n * size;
   float* target = batch->target.data() + n * size;
   const double u = Rng(seed_, kStreamTime).UniformDouble((draw << 24) + n);
-  const bool flow = policy.head == policy::Head::kFlow;
+  const bool flow = policy.head == policy::Head::kFlow, sample = policy.prediction == policy::Prediction::kSample;
   float keep, add;
   if (flow) {
     const std::vector<float> embedding = policy::TimeEmbedding(policy::FlowTime(policy, u), policy.n_emb);
@@ -189,7 +189,7 @@ void Batches::FillDraw(size_t n, uint64_t draw, Batch* batch) const {
     const auto noise = rng.Normal4((draw << 40) + (n << 20) + i / 4);
     for (size_t j = i; j < std::min(size, i + 4); ++j) {
       noisy[j] = keep * action[j] + add * noise[j - i];
-      target[j] = flow ? action[j] - noise[j - i] : noise[j - i];
+      target[j] = flow ? action[j] - noise[j - i] : sample ? action[j] : noise[j - i];
     }
   }
 }

@@ -335,9 +335,11 @@ std::vector<float> Network::Sample(const Batch& batch, int steps, uint64_t seed)
         x[j] += e[j] / static_cast<float>(steps);
         continue;
       }
-      double clean = (x[j] - std::sqrt(1 - bar) * e[j]) / std::sqrt(bar);
+      const bool sample = p.prediction == policy::Prediction::kSample;
+      double clean = sample ? e[j] : (x[j] - std::sqrt(1 - bar) * e[j]) / std::sqrt(bar);
       if (p.clip_sample) clean = std::clamp(clean, -1.0, 1.0);
-      x[j] = static_cast<float>(std::sqrt(previous) * clean + std::sqrt(1 - previous) * e[j]);
+      const double noise = sample ? (x[j] - std::sqrt(bar) * clean) / std::sqrt(1 - bar) : e[j];
+      x[j] = static_cast<float>(std::sqrt(previous) * clean + std::sqrt(1 - previous) * noise);
     }
   }
   return x;
