@@ -166,8 +166,8 @@ constexpr Kind kKinds[] = {
       for (const bool cold : {false, true}) {
         if (cold && (s.m > 64 || s.n * s.k > 8000000)) continue;
         const std::string where = std::string("/") + s.name + (cold ? "/cold" : "");
-        const auto configure = [](benchmark::internal::Benchmark* b) {
-          b->UseManualTime()->Iterations(40)->Unit(benchmark::kMicrosecond);
+        const auto configure = [s](benchmark::internal::Benchmark* b) {
+          b->UseManualTime()->Iterations(2.0 * s.m * s.n * static_cast<double>(s.k) > 4e9 ? 6 : 40)->Unit(benchmark::kMicrosecond);
         };
         const Precision p = kind.precision;
         configure(benchmark::RegisterBenchmark((kind.name + where + "/takt").c_str(),
