@@ -25,7 +25,7 @@ struct PushTExpertOptions {
 // length; the best is carried out, and the next plan starts from what came of it. A plan is also dropped where the T drifts off.
 //
 // Actions move on at two steady speeds, so what a policy has to learn is smooth but for the turns between pushes.
-// Determinism: a function of the calls. Cost: tens of milliseconds of CPU a plan, a few plans an episode.
+// Determinism: a function of the calls. Cost: about 0.3 s of CPU a plan, 2 to 10 plans an episode; other calls cost nothing.
 class PushTExpert {
  public:
   explicit PushTExpert(const PushTExpertOptions& options = {});
