@@ -79,6 +79,9 @@ void RegisterPolicy(CLI::App& app, Context& context) {
   CLI::App* group = app.add_subcommand("policy", "Run diffusion and flow policies within a budget of milliseconds");
   group->require_subcommand(1);
   AddPolicyRunVerbs(*group, context);
+  AddPolicyPlanVerbs(*group, context);
+  AddPolicyFitVerb(*group, context);
+  AddPolicyServeVerb(*group, context);
 }
 
 }  // namespace takt::cli

@@ -49,5 +49,8 @@ std::string RateText(double rate, double low, double high);
 
 // The verbs, one function for each file of them.
 void AddPolicyRunVerbs(CLI::App& group, Context& context);
+void AddPolicyPlanVerbs(CLI::App& group, Context& context);
+void AddPolicyFitVerb(CLI::App& group, Context& context);
+void AddPolicyServeVerb(CLI::App& group, Context& context);
 
 }  // namespace takt::cli
