@@ -88,6 +88,7 @@ PictureInput ReadPicture(const ordered_json& json, const std::string& subject, s
   reader.Count("n_emb", 4, 4096, &picture.n_emb);
   reader.Count("n_head", 1, 64, &picture.n_head);
   reader.Count("n_layer", 1, 64, &picture.n_layer);
+  reader.Count("n_query", 0, 256, &picture.n_query);
   reader.Count("out_dim", 1, 4096, &picture.out_dim);
   reader.NoteUnknown(notes);
   if (picture.width_px % picture.patch_px || picture.height_px % picture.patch_px) {
@@ -194,7 +195,8 @@ std::string PolicyConfigText(const PolicyConfig& c) {
   ordered_json pictures = ordered_json::array();
   for (const PictureInput& p : c.pictures) {
     pictures.push_back({{"key", p.key},       {"width_px", p.width_px}, {"height_px", p.height_px}, {"patch_px", p.patch_px},
-                        {"n_emb", p.n_emb},   {"n_head", p.n_head},     {"n_layer", p.n_layer},     {"out_dim", p.out_dim}});
+                        {"n_emb", p.n_emb},   {"n_head", p.n_head},     {"n_layer", p.n_layer},     {"n_query", p.n_query},
+                        {"out_dim", p.out_dim}});
   }
   const ordered_json json = {{"kind", "dp-t"},
                              {"schema", {kMajor, 0}},

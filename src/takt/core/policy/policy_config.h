@@ -22,13 +22,15 @@ enum class Prediction {
 };
 
 // A picture of the observation, and the vision transformer that reads it: patches of patch_px x patch_px x 3, learned
-// positions, pre-norm blocks as in the decoder (no mask), a last LayerNorm, the mean over the patches, and a projection.
+// positions, pre-norm blocks as in the decoder (no mask), a last LayerNorm, one vector of all patches for each query - or
+// their mean -, and a projection.
 struct PictureInput {
   std::string key;               // "observation.images.front"
   int width_px = 0, height_px = 0;  // what the network sees; captures of another size are resized (area average)
   int patch_px = 16;             // divides both
   int n_emb = 128, n_head = 4, n_layer = 4;
   int out_dim = 64;              // numbers that it adds to an observation step
+  int n_query = 0;               // learned queries that each gather the patches by attention; 0: their mean
 };
 
 // What a policy is, apart from its weights: `config.json` beside `model.safetensors`. docs/formats/policy.md names the

@@ -72,7 +72,8 @@ Shapes ExpectedTensors(const PolicyConfig& c) {
     shapes[prefix + "pos_emb"] = {int64_t{p.width_px / p.patch_px} * (p.height_px / p.patch_px), p.n_emb};
     for (int l = 0; l < p.n_layer; ++l) AddLayer(fmt::format("{}layers.{}.", prefix, l), p.n_emb, false, &shapes);
     shapes[prefix + "norm.weight"] = shapes[prefix + "norm.bias"] = {p.n_emb};
-    AddLinear(prefix + "proj", p.out_dim, p.n_emb, &shapes);
+    if (p.n_query > 0) shapes[prefix + "queries"] = {p.n_query, p.n_emb};
+    AddLinear(prefix + "proj", p.out_dim, int64_t{std::max(p.n_query, 1)} * p.n_emb, &shapes);
   }
   if (c.instruction_bytes > 0) {
     shapes["instruction.bytes"] = {256, c.instruction_dim};

@@ -8,12 +8,16 @@
 
 #include "takt/core/base/error.h"
 #include "takt/core/io/resize.h"
+#include "takt/core/nn/activation.h"
 #include "takt/core/nn/norm.h"
+#include "takt/infer/policy/cross.h"
 
 namespace takt::policy {
 namespace {
 
 std::string Prefix(int picture_idx) { return fmt::format("vision.{}.", picture_idx); }
+
+int Pooled(const PictureInput& input) { return std::max(input.n_query, 1) * input.n_emb; }
 
 int Values(const PictureInput& input) { return 3 * input.patch_px * input.patch_px; }
 
@@ -23,13 +27,16 @@ VisionEncoder::VisionEncoder(const Model& model, int picture_idx, nn::Precision 
     : input_(model.config.pictures[static_cast<size_t>(picture_idx)]),
       patches_(input_.width_px / input_.patch_px * (input_.height_px / input_.patch_px)),
       patch_(PackTensor(model, Prefix(picture_idx) + "patch", input_.n_emb, Values(input_), precision)),
-      proj_(PackTensor(model, Prefix(picture_idx) + "proj", input_.out_dim, input_.n_emb, nn::Precision::kF32)),
+      proj_(PackTensor(model, Prefix(picture_idx) + "proj", input_.out_dim, Pooled(input_), nn::Precision::kF32)),
       norm_(model.Get(Prefix(picture_idx) + "norm.weight").data()),
       norm_bias_(model.Get(Prefix(picture_idx) + "norm.bias").data()),
       pos_(patches_ * RowStride(input_.n_emb)),
       pixels_(patches_ * RowStride(Values(input_))),
       x_(patches_ * RowStride(input_.n_emb)),
-      mean_(RowStride(input_.n_emb)) {
+      pooled_(RowStride(Pooled(input_))),
+      gathered_(RowStride(input_.n_emb)),
+      weights_(static_cast<size_t>(patches_)) {
+  if (input_.n_query > 0) queries_ = model.Get(Prefix(picture_idx) + "queries").data();
   const std::vector<float>& pos = model.Get(Prefix(picture_idx) + "pos_emb");
   const int n = input_.n_emb;
   for (int p = 0; p < patches_; ++p) std::copy_n(pos.data() + p * n, n, pos_.data() + p * RowStride(n));
@@ -64,17 +71,33 @@ void VisionEncoder::Encode(const Image8& picture, float* out) {
   for (int64_t i = 0; i < x_.size(); ++i) x_.data()[i] += pos_.data()[i];
   for (const EncoderLayer& layer : layers_) layer.Apply(x_.data(), patches_, *scratch_);
   nn::LayerNorm(x_.data(), ld, patches_, n, norm_, norm_bias_, x_.data(), ld);
-  std::fill_n(mean_.data(), n, 0.0f);
-  for (int p = 0; p < patches_; ++p) {
-    for (int i = 0; i < n; ++i) mean_.data()[i] += x_.data()[p * ld + i];
+  Pool();
+  proj_.Apply(pooled_.data(), pooled_.size(), 1, out, input_.out_dim, nn::Epilogue::kStore, *scratch_);
+}
+
+void VisionEncoder::Pool() {
+  const int n = input_.n_emb;
+  const int64_t ld = RowStride(n);
+  std::fill_n(pooled_.data(), pooled_.size(), 0.0f);
+  for (int q = 0; q < std::max(input_.n_query, 1); ++q) {
+    std::fill(weights_.begin(), weights_.end(), 1.0f / static_cast<float>(patches_));
+    if (queries_) {
+      for (int p = 0; p < patches_; ++p) {
+        double dot = 0;
+        for (int i = 0; i < n; ++i) dot += static_cast<double>(queries_[q * n + i]) * x_.data()[p * ld + i];
+        weights_[static_cast<size_t>(p)] = static_cast<float>(dot / std::sqrt(static_cast<double>(n)));
+      }
+      nn::Softmax(weights_.data(), patches_, 1, patches_);
+    }
+    SumRows(weights_.data(), x_.data(), patches_, ld, gathered_.data());
+    std::copy_n(gathered_.data(), n, pooled_.data() + q * n);
   }
-  for (int i = 0; i < n; ++i) mean_.data()[i] /= static_cast<float>(patches_);
-  proj_.Apply(mean_.data(), ld, 1, out, input_.out_dim, nn::Epilogue::kStore, *scratch_);
 }
 
 double VisionEncoder::flops() const {
   const double m = patches_, n = input_.n_emb;
-  return 2 * m * n * Values(input_) + input_.n_layer * (24 * m * n * n + 4 * m * m * n) + 2 * n * input_.out_dim;
+  return 2 * m * n * Values(input_) + input_.n_layer * (24 * m * n * n + 4 * m * m * n) +
+         4 * m * n * input_.n_query + 2.0 * Pooled(input_) * input_.out_dim;
 }
 
 void EncodeInstruction(const Model& model, std::string_view instruction, float* out) {

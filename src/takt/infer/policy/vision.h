@@ -20,12 +20,15 @@ class VisionEncoder {
   double flops() const;
 
  private:
+  void Pool();
+
   PictureInput input_;
   int patches_;
   std::vector<EncoderLayer> layers_;
   nn::Linear patch_, proj_;
-  const float *norm_, *norm_bias_;
-  Floats pos_, pixels_, x_, mean_;
+  const float *norm_, *norm_bias_, *queries_ = nullptr;
+  Floats pos_, pixels_, x_, pooled_, gathered_;
+  std::vector<float> weights_;  // [patches] of one query
   std::optional<nn::Scratch> scratch_;
 };
 

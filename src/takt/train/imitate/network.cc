@@ -12,6 +12,7 @@
 #include <ATen/ops/linear.h>
 #include <ATen/ops/mish.h>
 #include <ATen/ops/mse_loss.h>
+#include <ATen/ops/softmax.h>
 #include <ATen/ops/tanh.h>
 #include <ATen/ops/zeros.h>
 #include <dlfcn.h>
@@ -31,6 +32,8 @@ namespace takt::imitate {
 namespace {
 
 constexpr float kInitStd = 0.02f;
+// Where a patch is must weigh as much as what it shows, which starts at about 0.2; or places are learned late.
+constexpr float kPlaceStd = 0.2f, kQueryStd = 0.5f;
 constexpr float kByteStd = 0.5f;  // of byte embeddings, which go through tanh
 constexpr double kNormEpsilon = 1e-5;
 
@@ -63,10 +66,11 @@ Network::Network(const TrainingConfig& config, int auxiliary_dim, uint64_t seed)
     const std::string name = fmt::format("vision.{}", i);
     const int64_t patches = int64_t{input.width_px / input.patch_px} * (input.height_px / input.patch_px);
     AddLinear(name + ".patch", input.n_emb, int64_t{3} * input.patch_px * input.patch_px);
-    Add(name + ".pos_emb", {patches, input.n_emb}, false, 0, kInitStd);
+    Add(name + ".pos_emb", {patches, input.n_emb}, false, 0, kPlaceStd);
     for (int j = 0; j < input.n_layer; ++j) AddBlock(fmt::format("{}.layers.{}", name, j), input.n_emb, false);
     AddNorm(name + ".norm", input.n_emb);
-    AddLinear(name + ".proj", input.out_dim, input.n_emb);
+    if (input.n_query > 0) Add(name + ".queries", {input.n_query, input.n_emb}, false, 0, kQueryStd);
+    AddLinear(name + ".proj", input.out_dim, std::max(input.n_query, 1) * input.n_emb);
   }
   if (p.instruction_bytes > 0) {
     Add("instruction.bytes", {256, p.instruction_dim}, false, 0, kByteStd);
@@ -223,7 +227,11 @@ at::Tensor Network::Picture(size_t i, const at::Tensor& patches) {
   const std::string name = fmt::format("vision.{}", i);
   at::Tensor x = Linear(name + ".patch", patches) + Get(name + ".pos_emb");
   for (int j = 0; j < input.n_layer; ++j) x = EncoderBlock(fmt::format("{}.layers.{}", name, j), x, input.n_head, 0);
-  return Linear(name + ".proj", Norm(name + ".norm", x).mean(1));
+  x = Norm(name + ".norm", x);
+  if (input.n_query == 0) return Linear(name + ".proj", x.mean(1));
+  const at::Tensor weights =
+      at::softmax(Get(name + ".queries").matmul(x.transpose(1, 2)) / std::sqrt(static_cast<double>(input.n_emb)), 2);
+  return Linear(name + ".proj", weights.matmul(x).flatten(1));  // [n, queries * n_emb]
 }
 
 at::Tensor Network::Instruction(const Batch& batch) {

@@ -69,7 +69,9 @@ def weights(rng, c):
     for i in range(picture["n_layer"]):
         w.update({"vision.0.layers.%d.%s" % (i, k): x for k, x in layer(rng, v, False).items()})
     w["vision.0.norm.weight"], w["vision.0.norm.bias"] = vector(rng, v, 1, 0.2), vector(rng, v, 0, 0.2)
-    linear("vision.0.proj", picture["out_dim"], v)
+    if picture["n_query"]:
+        w["vision.0.queries"] = matrix(rng, picture["n_query"], v, 1)
+    linear("vision.0.proj", picture["out_dim"], max(picture["n_query"], 1) * v)
     # Only the bytes that occur are stored; the others are zero.
     w["instruction.bytes"] = {str(b): vector(rng, c["instruction_dim"], 0, 1) for b in sorted(set(c_instruction().encode()))}
     w["instruction.pos_emb"] = matrix(rng, c["instruction_bytes"], c["instruction_dim"], 0.3)
@@ -146,7 +148,11 @@ def encode(w, c, state, pixels, instruction):
     for i in range(picture["n_layer"]):
         x = encoder_layer(w, "vision.0.layers.%d." % i, x, picture["n_head"])
     x = norm(w, "vision.0.norm.", x)
-    out += apply(w, "vision.0.proj.", [[sum(col) / len(x) for col in zip(*x)]])[0]
+    pooled = []
+    for query in w.get("vision.0.queries", [[0] * len(x[0])]):
+        scores = [math.exp(sum(a * b for a, b in zip(query, row)) / math.sqrt(len(row))) for row in x]
+        pooled += [sum(s * v for s, v in zip(scores, col)) / sum(scores) for col in zip(*x)]
+    out += apply(w, "vision.0.proj.", [pooled])[0]
     data = instruction.encode()[:c["instruction_bytes"]]
     mean = [sum(math.tanh(w["instruction.bytes"][str(b)][d] + w["instruction.pos_emb"][i][d]) for i, b in enumerate(data)) / len(data)
             for d in range(c["instruction_dim"])]
@@ -174,11 +180,11 @@ def predict(w, c, sample, time, cond):
 
 
 def main():
-    for name, cond_layers, causal in (("tokenwise", 0, True), ("condlayers", 1, False)):
+    for name, cond_layers, causal, queries in (("tokenwise", 0, True, 0), ("condlayers", 1, False, 3)):
         rng = random.Random(name)
         c = {"kind": "dp-t", "schema": [1, 0], "state_keys": ["observation.state"], "state_dims": [3],
              "pictures": [{"key": "observation.images.front", "width_px": 8, "height_px": 4, "patch_px": 4,
-                           "n_emb": 8, "n_head": 2, "n_layer": 1, "out_dim": 3}],
+                           "n_emb": 8, "n_head": 2, "n_layer": 1, "n_query": queries, "out_dim": 3}],
              "instruction_bytes": 6, "instruction_dim": 2, "action_dim": 2, "horizon": 5, "n_obs_steps": 2, "n_action_steps": 3,
              "n_emb": 8, "n_head": 2, "n_layer": 1, "n_cond_layers": cond_layers, "causal_attn": causal}
         w = weights(rng, c)
