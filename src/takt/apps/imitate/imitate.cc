@@ -11,6 +11,7 @@
 #include "takt/core/base/file.h"
 #include "takt/core/base/parallel.h"
 #include "takt/core/base/progress_line.h"
+#include "takt/train/imitate/teleop.h"
 #include "takt/train/imitate/trainer.h"
 
 namespace takt::imitate {
@@ -46,7 +47,6 @@ ordered_json AnswerTrain(const ordered_json& request) {
   SetThreadCount(options.threads);
 
   const dataset::Dataset set = dataset::LoadDataset(folder);
-  TrainReport report;
   std::vector<std::string> notes;
   const TrainingConfig config = ParseTrainingConfig(ConfigText(config_name), config_name, FactsOf(set), &notes);
   LoadDemonstrationsOptions load;
@@ -54,12 +54,16 @@ ordered_json AnswerTrain(const ordered_json& request) {
   load.max_bytes = request.value("memory_mb", uint64_t{12'000}) * 1'000'000;
   load.progress = line.Sink();
   Demonstrations demonstrations = LoadDemonstrations(set, config, load);
+  const double teleop = request.value("teleop_noise", 0.0);
+  if (!(teleop >= 0 && teleop <= 10)) throw Error(ErrorCode::kBadInput, "--teleop-noise", "must be from 0 to 10");
+  AddTeleopNoise(teleop, options.seed, config.training.picture_stride, config.policy.action_dim, &demonstrations);
   options.inputs = SetInputs(folder);
   options.provenance = {{"name", folder.filename().empty() ? folder.parent_path().filename().string()
                                                            : folder.filename().string()},
                         {"robot_type", set.info.robot_type},
-                        {"episodes", demonstrations.episodes.size()}};
-  report = Train(demonstrations, config, options);
+                        {"episodes", demonstrations.episodes.size()},
+                        {"teleop_noise", teleop}};
+  const TrainReport report = Train(demonstrations, config, options);
   line.Finish();
   notes.insert(notes.end(), report.notes.begin(), report.notes.end());
   const CurvePoint last = report.curve.empty() ? CurvePoint{} : report.curve.back();
