@@ -29,6 +29,7 @@ struct Context {
 void RegisterCapture(CLI::App& app, Context& context);
 void RegisterDataset(CLI::App& app, Context& context);
 void RegisterDemo(CLI::App& app, Context& context);
+void RegisterImitate(CLI::App& app, Context& context);
 void RegisterPolicy(CLI::App& app, Context& context);
 void RegisterScene(CLI::App& app, Context& context);
 void RegisterSim(CLI::App& app, Context& context);

@@ -24,7 +24,7 @@ namespace {
 constexpr int kUsageStatus = 2;
 constexpr int kBrokenPipeStatus = 128 + SIGPIPE;
 
-constexpr void (*kGroups[])(CLI::App&, Context&) = {RegisterCapture, RegisterDataset, RegisterDemo,
+constexpr void (*kGroups[])(CLI::App&, Context&) = {RegisterCapture, RegisterDataset, RegisterDemo,    RegisterImitate,
                                                     RegisterPolicy,  RegisterScene,   RegisterSim,
                                                     RegisterSplat};
 
