@@ -72,7 +72,7 @@ void Measure(benchmark::State& state, const Shape& s, Precision precision, const
   peak = std::max(peak, Peak(precision));
   state.counters["GOPS"] = ops / best_s * 1e-9;
   state.counters["us"] = best_s * 1e6;
-  state.counters["peak_%"] = 100 * ops / best_s * 1e-9 / peak;
+  if (peak > 0) state.counters["peak_%"] = 100 * ops / best_s * 1e-9 / peak;
 }
 
 int Copies(const Shape& s, Precision p, bool cold) {
