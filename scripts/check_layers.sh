@@ -35,7 +35,7 @@ done
     Only("^hwy/", "_simd\\.cc$|_simd-inl\\.h$", "Highway is for *_simd.cc and *_simd-inl.h only")
     Only("^mujoco/", "^src/takt/data/sim/", "MuJoCo is for src/takt/data/sim only")
     Only("^chipmunk/", "^src/takt/data/sim/", "Chipmunk is for src/takt/data/sim only")
-    Only("^(oneapi/)?dnnl", "^src/takt/core/nn/.*\\.cc$", "oneDNN is for src/takt/core/nn only, in no public header")
+    Only("^(oneapi/)?dnnl", "^src/takt/core/nn/.*_bench\\.cc$", "oneDNN is measured against, in src/takt/core/nn only")
     Only("^(grpc|grpcpp|google/protobuf)/", "^src/takt/infer/serve/", "gRPC is for src/takt/infer/serve only")
     Only("^opencv", "^src/takt/apps/inspect/", "OpenCV is for src/takt/apps/inspect only")
     Only("^embree", "^src/takt/data/sim/camera/.*\\.cc$|^src/takt/data/sim/camera/embree_scene\\.h$", "Embree is for src/takt/data/sim/camera only, in no public header")

@@ -14,7 +14,7 @@ takt_packages=(
   libpng-dev libjpeg62-turbo-dev libzstd-dev zlib1g-dev libnanoflann-dev libcpp-httplib-dev
   libeigen3-dev libpugixml-dev libtomlplusplus-dev libmujoco-dev libqhull-dev libembree-dev libsnappy-dev
   libavformat-dev libavcodec-dev libswscale-dev libchipmunk-dev
-  libdnnl-dev libgrpc++-dev libprotobuf-dev protobuf-compiler protobuf-compiler-grpc
+  libgrpc++-dev libprotobuf-dev protobuf-compiler protobuf-compiler-grpc
   libtorch-dev libopenblas-dev
   libgtest-dev libgmock-dev libbenchmark-dev
 )
