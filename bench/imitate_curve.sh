@@ -49,7 +49,7 @@ for name in untrained $(for size in $sizes; do echo "n$size"; done) teleop100; d
   row=
   for file in "$work/$name".json "$work/$name"_s*.json; do
     [ -e "$file" ] || continue
-    row+="$(sed -n 's/.*"success": *\([0-9.]*\).*/\1/p' "$file" | head -1) "
+    row+="$(sed -n 's/.*"success_rate": *\([0-9.]*\).*/\1/p' "$file" | head -1) "
   done
   echo "| $name | $row|"
 done

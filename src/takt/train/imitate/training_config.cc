@@ -164,16 +164,17 @@ std::string TrainingConfigText(const TrainingConfig& config) { return policy::Po
 
 const std::vector<BuiltinConfig>& BuiltinConfigs() {
   static const std::vector<BuiltinConfig> configs = {
-      {"pusht_state", "Push-T from its keypoints: a diffusion transformer of 1.6 M numbers", R"({
-  "horizon": 16,
+      {"pusht_state", "Push-T from its keypoints: a diffusion transformer of 1.7 M numbers", R"({
+  "horizon": 10,
   "n_obs_steps": 2,
   "n_action_steps": 8,
   "n_emb": 128,
   "n_head": 4,
   "n_layer": 6,
+  "prediction_type": "sample",
   "training": {
-    "batch_size": 64,
-    "draws_per_sample": 4,
+    "batch_size": 128,
+    "draws_per_sample": 2,
     "learning_rate": 0.001,
     "p_drop_attn": 0.0
   }
@@ -182,8 +183,8 @@ const std::vector<BuiltinConfig>& BuiltinConfigs() {
       {"pick_place_pictures", "pick_place from two cameras and the joints; where the object lies is an extra task to learn", R"({
   "state_keys": ["observation.state"],
   "pictures": [
-    {"key": "observation.images.front", "width_px": 96, "height_px": 96, "patch_px": 12, "n_emb": 128, "n_head": 4, "n_layer": 4, "out_dim": 64},
-    {"key": "observation.images.wrist", "width_px": 96, "height_px": 96, "patch_px": 16, "n_emb": 128, "n_head": 4, "n_layer": 3, "out_dim": 64}
+    {"key": "observation.images.front", "width_px": 96, "height_px": 96, "patch_px": 12, "n_emb": 96, "n_head": 4, "n_layer": 3, "n_query": 6, "out_dim": 64},
+    {"key": "observation.images.wrist", "width_px": 96, "height_px": 96, "patch_px": 16, "n_emb": 96, "n_head": 4, "n_layer": 2, "n_query": 6, "out_dim": 64}
   ],
   "horizon": 16,
   "n_obs_steps": 1,
@@ -191,12 +192,13 @@ const std::vector<BuiltinConfig>& BuiltinConfigs() {
   "n_emb": 128,
   "n_head": 4,
   "n_layer": 4,
+  "prediction_type": "sample",
   "training": {
     "batch_size": 48,
-    "draws_per_sample": 4,
-    "learning_rate": 0.0006,
+    "draws_per_sample": 2,
+    "learning_rate": 0.001,
     "p_drop_attn": 0.0,
-    "shift_px": 4,
+    "shift_px": 2,
     "picture_stride": 2,
     "auxiliary": {"key": "observation.environment_state", "weight": 0.5}
   }
