@@ -47,6 +47,8 @@ Denoiser::Denoiser(const Model& model, const Plan& plan, const quant::QuantFile*
       memory_(1 + config_.n_obs_steps),
       ld_(RowStride(n_)),
       tokenwise_(config_.n_cond_layers == 0),
+      final_norm_(model.Get("model.ln_f.weight").data()),
+      final_norm_bias_(model.Get("model.ln_f.bias").data()),
       input_pos_(tokens_ * ld_),
       cond_pos_(memory_ * ld_),
       time_rows_(static_cast<int64_t>(times.size()) * ld_),
@@ -348,8 +350,7 @@ void Denoiser::Step(int step_idx, const float* sample, float* answer) {
     }
     AddRows(value, count, h_.data());
   }
-  nn::LayerNorm(h_.data(), ld_, tokens_, n_, model_.Get("model.ln_f.weight").data(), model_.Get("model.ln_f.bias").data(),
-                normed_.data(), ld_);
+  nn::LayerNorm(h_.data(), ld_, tokens_, n_, final_norm_, final_norm_bias_, normed_.data(), ld_);
   head_.Apply(normed_.data(), ld_, tokens_, answer, config_.action_dim, nn::Epilogue::kStore, *scratch_);
 }
 

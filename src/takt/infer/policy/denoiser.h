@@ -94,6 +94,7 @@ class Denoiser {
   int n_, heads_, tokens_, memory_;
   int64_t ld_;
   bool tokenwise_;
+  const float *final_norm_, *final_norm_bias_;
 
   std::vector<Layer> layers_;
   std::vector<Fold> folds_;
