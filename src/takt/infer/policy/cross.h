@@ -39,5 +39,7 @@ void AddLine(const float* a, const float* b, float w, int64_t n, float* y);
 
 // y = sum_i coefficients[i] rows[i], rows [count, n]. n a multiple of 16.
 void SumRows(const float* coefficients, const float* rows, int count, int64_t n, float* y);
+// The same for rows in bfloat16, the upper halves of floats.
+void SumRows(const float* coefficients, const uint16_t* rows, int count, int64_t n, float* y);
 
 }  // namespace takt::policy

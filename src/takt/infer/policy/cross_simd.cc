@@ -123,20 +123,28 @@ void AddLineAll(const float* HWY_RESTRICT a, const float* HWY_RESTRICT b, float 
   }
 }
 
-void SumRowsAll(const float* HWY_RESTRICT coefficients, const float* HWY_RESTRICT rows, int count, int64_t n,
-                float* HWY_RESTRICT y) {
+HWY_INLINE hn::Vec<D> LoadRow(const float* HWY_RESTRICT row) { return hn::Load(D(), row); }
+HWY_INLINE hn::Vec<D> LoadRow(const uint16_t* HWY_RESTRICT row) {
+  const hn::Rebind<uint32_t, D> d32;
+  const hn::Rebind<uint16_t, D> d16;
+  return hn::BitCast(D(), hn::ShiftLeft<16>(hn::PromoteTo(d32, hn::LoadU(d16, row))));
+}
+
+template <class T>
+HWY_INLINE void SumRowsOf(const float* HWY_RESTRICT coefficients, const T* HWY_RESTRICT rows, int count, int64_t n,
+                          float* HWY_RESTRICT y) {
   const D d;
   const auto lanes = static_cast<int64_t>(hn::Lanes(d));
   int64_t i = 0;
   for (; i + 4 * lanes <= n; i += 4 * lanes) {
     auto a = hn::Zero(d), b = hn::Zero(d), c = hn::Zero(d), e = hn::Zero(d);
     for (int r = 0; r < count; ++r) {
-      const float* HWY_RESTRICT row = rows + r * n + i;
+      const T* HWY_RESTRICT row = rows + r * n + i;
       const auto w = hn::Set(d, coefficients[r]);
-      a = hn::MulAdd(w, hn::Load(d, row), a);
-      b = hn::MulAdd(w, hn::Load(d, row + lanes), b);
-      c = hn::MulAdd(w, hn::Load(d, row + 2 * lanes), c);
-      e = hn::MulAdd(w, hn::Load(d, row + 3 * lanes), e);
+      a = hn::MulAdd(w, LoadRow(row), a);
+      b = hn::MulAdd(w, LoadRow(row + lanes), b);
+      c = hn::MulAdd(w, LoadRow(row + 2 * lanes), c);
+      e = hn::MulAdd(w, LoadRow(row + 3 * lanes), e);
     }
     hn::Store(a, d, y + i);
     hn::Store(b, d, y + i + lanes);
@@ -145,9 +153,16 @@ void SumRowsAll(const float* HWY_RESTRICT coefficients, const float* HWY_RESTRIC
   }
   for (; i < n; i += lanes) {
     auto a = hn::Zero(d);
-    for (int r = 0; r < count; ++r) a = hn::MulAdd(hn::Set(d, coefficients[r]), hn::Load(d, rows + r * n + i), a);
+    for (int r = 0; r < count; ++r) a = hn::MulAdd(hn::Set(d, coefficients[r]), LoadRow(rows + r * n + i), a);
     hn::Store(a, d, y + i);
   }
+}
+
+void SumRowsF32(const float* coefficients, const float* rows, int count, int64_t n, float* y) {
+  SumRowsOf(coefficients, rows, count, n, y);
+}
+void SumRowsBf16(const float* coefficients, const uint16_t* rows, int count, int64_t n, float* y) {
+  SumRowsOf(coefficients, rows, count, n, y);
 }
 
 }  // namespace HWY_NAMESPACE
@@ -160,7 +175,8 @@ namespace takt::policy {
 HWY_EXPORT(FoldedCrossAll);
 HWY_EXPORT(AddAll);
 HWY_EXPORT(AddLineAll);
-HWY_EXPORT(SumRowsAll);
+HWY_EXPORT(SumRowsF32);
+HWY_EXPORT(SumRowsBf16);
 
 void FoldedCross(const float* x, int count, int n, int64_t ld, std::span<const FoldedToken> memory, int heads, int reach,
                  const float* out_bias, float* y) {
@@ -174,7 +190,11 @@ void AddLine(const float* a, const float* b, float w, int64_t n, float* y) {
 }
 
 void SumRows(const float* coefficients, const float* rows, int count, int64_t n, float* y) {
-  HWY_DYNAMIC_DISPATCH(SumRowsAll)(coefficients, rows, count, n, y);
+  HWY_DYNAMIC_DISPATCH(SumRowsF32)(coefficients, rows, count, n, y);
+}
+
+void SumRows(const float* coefficients, const uint16_t* rows, int count, int64_t n, float* y) {
+  HWY_DYNAMIC_DISPATCH(SumRowsBf16)(coefficients, rows, count, n, y);
 }
 
 }  // namespace takt::policy

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstring>
 
@@ -65,12 +66,14 @@ Denoiser::Denoiser(const Model& model, const Plan& plan, const quant::QuantFile*
   PackLayers(plan, quant);
   input_ = PackTensor(model, "model.input_emb", n_, config_.action_dim, nn::Precision::kF32);
   head_ = PackTensor(model, "model.head", config_.action_dim, n_, nn::Precision::kF32);
+  const nn::Precision memory_precision =
+      plan.precision == nn::Precision::kF32 ? nn::Precision::kF32 : nn::Precision::kBf16;
   cond_ = PackTensor(model, "model.cond_obs_emb", n_, config_.cond_dim(), nn::Precision::kF32);
   CopyRows(model.Get("model.pos_emb").data(), tokens_, n_, ld_, input_pos_.data());
   CopyRows(model.Get("model.cond_pos_emb").data(), memory_, n_, ld_, cond_pos_.data());
   if (tokenwise_) {
-    encoder1_ = PackTensor(model, "model.encoder.0", 4 * n_, n_, nn::Precision::kF32);
-    encoder2_ = PackTensor(model, "model.encoder.2", n_, 4 * n_, nn::Precision::kF32);
+    encoder1_ = PackTensor(model, "model.encoder.0", 4 * n_, n_, memory_precision);
+    encoder2_ = PackTensor(model, "model.encoder.2", n_, 4 * n_, memory_precision);
   }
   for (int l = 0; l < config_.n_cond_layers; ++l) {
     encoder_layers_.emplace_back(model, fmt::format("model.encoder.layers.{}.", l), n_, heads_, nn::Precision::kF32);
@@ -85,7 +88,7 @@ Denoiser::Denoiser(const Model& model, const Plan& plan, const quant::QuantFile*
       time_rows_.data()[static_cast<int64_t>(k) * ld_ + i] = embedding[static_cast<size_t>(i)] + cond_pos_.data()[i];
     }
   }
-  PackFolds();
+  PackFolds(memory_precision);
 
   // Work space: the largest of what one call needs at a time, for the rows of a step and those of the memory.
   const int steps_count = steps(), rows = std::max({tokens_, memory_, tokenwise_ ? steps_count : steps_count * memory_});
@@ -197,7 +200,28 @@ void Denoiser::PackLayers(const Plan& plan, const quant::QuantFile* quant) {
   }
 }
 
-void Denoiser::PackFolds() {
+void Denoiser::Rows::Sum(const float* coefficients, int64_t first, int count, int64_t ld, float* y) const {
+  if (bf16.empty()) {
+    SumRows(coefficients, f32.data() + first * ld, count, ld, y);
+  } else {
+    SumRows(coefficients, bf16.data() + first * ld, count, ld, y);
+  }
+}
+
+void Denoiser::PackFolds(nn::Precision precision) {
+  const auto pack = [&](Floats rows) {
+    Rows packed;
+    if (precision == nn::Precision::kF32) {
+      packed.f32 = std::move(rows);
+      return packed;
+    }
+    for (int64_t i = 0; i < rows.size(); ++i) {
+      // To nearest, ties to even; weights are finite.
+      const uint32_t bits = std::bit_cast<uint32_t>(rows.data()[i]);
+      packed.bf16.push_back(static_cast<uint16_t>((bits + 0x7fff + ((bits >> 16) & 1)) >> 16));
+    }
+    return packed;
+  };
   const int d = n_ / heads_;
   const double scale = 1 / std::sqrt(static_cast<double>(d));
   for (int l = 0; l < config_.n_layer; ++l) {
@@ -209,21 +233,22 @@ void Denoiser::PackFolds() {
     const float* beta = model_.Get(prefix + "norm2.bias").data();
     const int64_t square = int64_t{n_} * n_;
     Fold fold;
-    fold.key = nn::Linear::PackF32(w + square, b + n_, n_, n_);
-    fold.value = nn::Linear::PackF32(w + 2 * square, b + 2 * n_, n_, n_);
-    fold.query_rows = Floats(n_ * ld_);
-    fold.value_rows = Floats(n_ * ld_);
+    fold.key = PackWeights(w + square, b + n_, n_, n_, precision);
+    fold.value = PackWeights(w + 2 * square, b + 2 * n_, n_, n_, precision);
+    Floats query_rows(n_ * ld_), value_rows(n_ * ld_);
     fold.out_bias = Floats(ld_);
     fold.query_at_beta.resize(static_cast<size_t>(n_));
     for (int o = 0; o < n_; ++o) {
       double at_beta = b[o];
       for (int i = 0; i < n_; ++i) {
         at_beta += static_cast<double>(w[int64_t{o} * n_ + i]) * beta[i];
-        fold.query_rows.data()[o * ld_ + i] = static_cast<float>(static_cast<double>(w[int64_t{o} * n_ + i]) * gamma[i] * scale);
-        fold.value_rows.data()[i * ld_ + o] = wo[int64_t{o} * n_ + i];
+        query_rows.data()[o * ld_ + i] = static_cast<float>(static_cast<double>(w[int64_t{o} * n_ + i]) * gamma[i] * scale);
+        value_rows.data()[i * ld_ + o] = wo[int64_t{o} * n_ + i];
       }
       fold.query_at_beta[static_cast<size_t>(o)] = static_cast<float>(at_beta * scale);
     }
+    fold.query_rows = pack(std::move(query_rows));
+    fold.value_rows = pack(std::move(value_rows));
     std::copy_n(model_.Get(prefix + "multihead_attn.out_proj.bias").data(), n_, fold.out_bias.data());
     folds_.push_back(std::move(fold));
   }
@@ -245,8 +270,8 @@ void Denoiser::FoldRows(int l, const float* memory, int tokens, Folded* out, int
     for (int h = 0; h < heads_; ++h) {
       const int64_t place = ((first + t) * heads_ + h) * ld_;
       const float* k = keys + t * ld_ + h * d;
-      SumRows(k, fold.query_rows.data() + h * d * ld_, d, ld_, out->keys.data() + place);
-      SumRows(values + t * ld_ + h * d, fold.value_rows.data() + h * d * ld_, d, ld_, out->values.data() + place);
+      fold.query_rows.Sum(k, h * d, d, ld_, out->keys.data() + place);
+      fold.value_rows.Sum(values + t * ld_ + h * d, h * d, d, ld_, out->values.data() + place);
       double bias = 0;
       for (int i = 0; i < d; ++i) bias += static_cast<double>(fold.query_at_beta[static_cast<size_t>(h * d + i)]) * k[i];
       out->biases.data()[(first + t) * heads_ + h] = static_cast<float>(bias);

@@ -48,12 +48,19 @@ class Denoiser {
     std::array<nn::Linear, kLinearKinds> linears;
     std::array<std::vector<float>, kLinearKinds> act_scales;  // [steps] or empty
   };
+  // Rows of weights that are read once a tick, from memory: in bfloat16 unless the plan is in f32.
+  struct Rows {
+    Floats f32;
+    std::vector<uint16_t> bf16;
+    // y = sum_i coefficients[i] row[first + i]
+    void Sum(const float* coefficients, int64_t first, int count, int64_t ld, float* y) const;
+  };
   // What turns memory tokens into FoldedTokens.
   struct Fold {
     nn::Linear key, value;       // of memory rows
-    Floats query_rows;           // [D, ld] row o: Wq[o, :] * gamma / sqrt(d)
+    Rows query_rows;             // [D, ld] row o: Wq[o, :] * gamma / sqrt(d)
     std::vector<float> query_at_beta;  // [D] (Wq beta + bq) / sqrt(d)
-    Floats value_rows;           // [D, ld] row i: Wo[:, i]
+    Rows value_rows;             // [D, ld] row i: Wo[:, i]
     Floats out_bias;             // [ld]
   };
   // Folded tokens in a row.
@@ -72,7 +79,7 @@ class Denoiser {
   };
 
   void PackLayers(const Plan& plan, const quant::QuantFile* quant);
-  void PackFolds();
+  void PackFolds(nn::Precision precision);
   void FindIdleSteps();
   Folded NewFolded(int64_t tokens) const;
   // Folds rows [tokens, ld] of the memory for layer l, into places first, first + 1, ...
