@@ -115,7 +115,13 @@ Model ParseModel(const PolicyConfig& config, std::vector<uint8_t> safetensors, c
 }
 
 Model LoadModel(const std::filesystem::path& folder, std::vector<std::string>* notes) {
-  const PolicyConfig config = LoadPolicyConfig(folder, notes);
+  // Most keys of a config change what the network computes: one that is not known cannot be left out.
+  std::vector<std::string> unknown;
+  const PolicyConfig config = LoadPolicyConfig(folder, &unknown);
+  if (!unknown.empty()) {
+    throw Error(ErrorCode::kUnsupported, (folder / "config.json").string(), "holds what this version does not know: " + unknown[0],
+                "use the version that made it, or take the key out if it only says something to people");
+  }
   const std::filesystem::path path = folder / "model.safetensors";
   return ParseModel(config, ReadFile(path, kMaxModelBytes), path.string(), notes);
 }

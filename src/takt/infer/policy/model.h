@@ -25,7 +25,7 @@ struct Model {
 // Names and shapes of all tensors that a config asks for.
 std::map<std::string, std::vector<int64_t>> ExpectedTensors(const PolicyConfig& config);
 
-// Errors: as LoadPolicyConfig; bad_input naming the tensor: one that is missing, has another shape or a number that is
+// Errors: as LoadPolicyConfig; unsupported for a key of the config that is not known; bad_input naming the tensor: one that is missing, has another shape or a number that is
 // not finite, or a normaliser that is missing. Tensors that nothing asks for are listed in `notes`.
 Model LoadModel(const std::filesystem::path& folder, std::vector<std::string>* notes = nullptr);
 // From the bytes of model.safetensors. Errors: as LoadModel.

@@ -307,6 +307,11 @@ TEST(Model, NamesTheTensorThatIsWrong) {
   for (size_t size = 0; size < whole.size(); size += size < 4096 ? 7 : 9973) {
     EXPECT_THROW(ParseModel(model.config, {whole.begin(), whole.begin() + static_cast<int64_t>(size)}, "cut"), Error);
   }
+  // A key that an older version would pass over could mean another network.
+  std::string config = PolicyConfigText(model.config);
+  config.insert(1, "\"rope_base\": 10000,");
+  WriteFileAtomic(folder / "config.json", config);
+  EXPECT_THROW(LoadModel(folder), Error);
   std::filesystem::remove_all(folder);
 }
 
