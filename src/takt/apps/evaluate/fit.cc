@@ -356,9 +356,9 @@ class Fitter {
       candidate.fate = fmt::format("not shown to be as good: {:.1f} ... {:.1f} %", 100 * bound.low, 100 * bound.high);
       shown_drop = std::min(shown_drop, -bound.low);
       const PairedCounts& n = report_.proof.counts;
-      needed =
-          std::max(needed, PairsNeeded(static_cast<double>(n.only_first + n.only_second) / static_cast<double>(n.n()),
-                                       options_.max_drop, level));
+      // One more that differs than was seen: few starts without a difference do not say that none would have one.
+      const double discordant = static_cast<double>(n.only_first + n.only_second + 1) / static_cast<double>(n.n() + 1);
+      needed = std::max(needed, PairsNeeded(discordant, options_.max_drop, level));
       told += fmt::format("{}{} differs by {:+.1f} % ({:.1f} ... {:.1f}) on {} starts", told.empty() ? "" : "; ",
                           policy::PlanName(candidate.plan), 100 * (report_.fitted_metric - report_.exact_metric),
                           100 * bound.low, 100 * bound.high, n.n());
