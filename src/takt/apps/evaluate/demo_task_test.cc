@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -14,7 +15,7 @@
 namespace takt::evaluate {
 namespace {
 
-// A set of two demonstrations with pictures, made once.
+// A set of two demonstrations with pictures, made once in each process: ctest runs every test in one of its own.
 const std::string& Dataset() {
   static const std::string folder = [] {
     demo::GenerateOptions options;
@@ -25,7 +26,7 @@ const std::string& Dataset() {
     options.height_px = 32;
     options.codec = "png";
     options.front = demo::FrontCamera::kStation;
-    options.out = std::filesystem::path(testing::TempDir()) / "takt_evaluate_demos";
+    options.out = std::filesystem::path(testing::TempDir()) / ("takt_evaluate_demos_" + std::to_string(getpid()));
     std::filesystem::remove_all(options.out);
     demo::Generate(options);
     return options.out.string();
