@@ -265,6 +265,28 @@ void AddBlank(CLI::App& group, Context& context) {
   });
 }
 
+void AddExport(CLI::App& group, Context& context) {
+  struct Arguments {
+    std::filesystem::path model, out;
+    std::string weights = "f16";
+  };
+  const auto a = std::make_shared<Arguments>();
+  CLI::App* verb = group.add_subcommand("export", "A policy in half the bytes, to pass on");
+  verb->add_option("M", a->model, "Folder of the policy")->type_name("M")->required();
+  verb->add_option("--out", a->out, "Folder of the new policy")->type_name("DIR")->required();
+  verb->add_option("--weights", a->weights, "f16, or f32")->type_name("TYPE")->check(CLI::IsMember({"f16", "f32"}));
+  verb->callback([a, &context] {
+    context.verb = [a, &context] {
+      const auto model = LoadPolicyModel(a->model);
+      policy::SaveModel(*model, a->out, a->weights == "f16");
+      const auto bytes = std::filesystem::file_size(a->out / "model.safetensors");
+      PrintAnswer(context, {{"out", a->out.string()}, {"weights", a->weights}, {"bytes", bytes}},
+                  FormatFields({{"policy", a->out.string()}, {"weights", fmt::format("{}, {} bytes", a->weights, bytes)}}));
+      return 0;
+    };
+  });
+}
+
 }  // namespace
 
 void AddPolicyRunVerbs(CLI::App& group, Context& context) {
@@ -272,6 +294,7 @@ void AddPolicyRunVerbs(CLI::App& group, Context& context) {
   AddEval(group, context);
   AddBench(group, context);
   AddBlank(group, context);
+  AddExport(group, context);
 }
 
 }  // namespace takt::cli

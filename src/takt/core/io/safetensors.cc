@@ -162,6 +162,20 @@ TensorView ParseTensor(const std::string& name, const Json& entry, std::span<con
 
 }  // namespace
 
+uint16_t ToHalf(float value) {
+  const auto bits = std::bit_cast<uint32_t>(value);
+  const uint32_t sign = bits >> 16 & 0x8000, magnitude = bits & 0x7fffffff;
+  if (magnitude > 0x7f800000) return static_cast<uint16_t>(sign | 0x7e00);
+  if (magnitude >= 0x477ff000) return static_cast<uint16_t>(sign | 0x7c00);  // rounds to 2^16 or more
+  // Numbers below 2^-14 have a fixed last place, 2^-24: adding 1/2, whose last place that is, lets the sum round.
+  if (magnitude < 0x38800000) {
+    const float sum = std::bit_cast<float>(magnitude) + 0.5f;
+    return static_cast<uint16_t>(sign | (std::bit_cast<uint32_t>(sum) - 0x3f000000));
+  }
+  const uint32_t rounded = magnitude + 0xfff + (magnitude >> 13 & 1);
+  return static_cast<uint16_t>(sign | ((rounded - (112u << 23)) >> 13));
+}
+
 std::string_view DTypeName(DType dtype) { return FactOf(dtype).name; }
 int DTypeBytes(DType dtype) { return FactOf(dtype).bytes; }
 

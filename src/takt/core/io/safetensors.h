@@ -93,6 +93,9 @@ class SafeTensors {
 SafeTensors ReadSafeTensors(const std::filesystem::path& path);
 SafeTensors ParseSafeTensors(std::vector<uint8_t> bytes, const std::string& subject);
 
+// IEEE binary16 of a float, to nearest, ties to even; beyond 65504 infinite, NaN stays NaN.
+uint16_t ToHalf(float value);
+
 // Builds a safetensors file. It borrows the values: they must live until Encode or Write.
 // Determinism: the same tensors give the same bytes in whatever order they were added. Data starts at a multiple of 8
 // and lies by element size (wide first), then name, so every tensor is aligned to its elements without holes.

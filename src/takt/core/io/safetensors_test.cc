@@ -209,5 +209,28 @@ TEST(SafeTensors, LyingHeadersAreBadInput) {
   }
 }
 
+TEST(SafeTensors, HalvesAreTheNearest) {
+  const auto widened = [](uint16_t half) {
+    SafeTensorsWriter writer;
+    const std::vector<uint16_t> values = {half};
+    writer.Add("a", DType::kF16, {1}, {reinterpret_cast<const uint8_t*>(values.data()), 2});
+    return ParseSafeTensors(writer.Encode(), "test").GetFloats("a", {1})[0];
+  };
+  for (uint32_t half = 0; half < 0x7c00; half += half < 0x800 ? 1 : 37) {
+    const float low = widened(static_cast<uint16_t>(half));
+    EXPECT_EQ(ToHalf(low), half);
+    EXPECT_EQ(ToHalf(-low), half | 0x8000);
+    if (half == 0x7bff) continue;
+    const float high = widened(static_cast<uint16_t>(half + 1)), middle = low + (high - low) / 2;
+    EXPECT_EQ(ToHalf(middle), half % 2 == 0 ? half : half + 1) << half;
+    EXPECT_EQ(ToHalf(std::nextafter(middle, low)), half) << half;
+    EXPECT_EQ(ToHalf(std::nextafter(middle, high)), half + 1) << half;
+  }
+  EXPECT_EQ(ToHalf(65519), 0x7bff);
+  EXPECT_EQ(ToHalf(65520), 0x7c00);
+  EXPECT_EQ(ToHalf(-std::numeric_limits<float>::infinity()), 0xfc00);
+  EXPECT_EQ(ToHalf(std::numeric_limits<float>::quiet_NaN()) & 0x7e00, 0x7e00);
+}
+
 }  // namespace
 }  // namespace takt

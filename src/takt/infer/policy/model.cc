@@ -147,9 +147,25 @@ Model RandomModel(const PolicyConfig& config, uint64_t seed) {
   return model;
 }
 
-void SaveModel(const Model& model, const std::filesystem::path& folder) {
+void SaveModel(const Model& model, const std::filesystem::path& folder, bool half) {
   SafeTensorsWriter writer;
-  for (const auto& [name, shape] : ExpectedTensors(model.config)) writer.Add(name, shape, model.Get(name));
+  std::map<std::string, std::vector<uint16_t>> halves;  // the writer borrows them
+  for (const auto& [name, shape] : ExpectedTensors(model.config)) {
+    const std::vector<float>& values = model.Get(name);
+    if (!half || name.starts_with("normalizer.")) {
+      writer.Add(name, shape, values);
+      continue;
+    }
+    std::vector<uint16_t>& rounded = halves[name];
+    for (const float value : values) {
+      rounded.push_back(ToHalf(value));
+      if ((rounded.back() & 0x7c00) == 0x7c00) {
+        throw Error(ErrorCode::kBadInput, name, fmt::format("holds {}, which F16 cannot", value), "keep --weights f32");
+      }
+    }
+    writer.Add(name, DType::kF16, shape,
+               {reinterpret_cast<const uint8_t*>(rounded.data()), rounded.size() * sizeof(uint16_t)});
+  }
   std::filesystem::create_directories(folder);
   writer.Write(folder / "model.safetensors");
   WriteFileAtomic(folder / "config.json", PolicyConfigText(model.config));

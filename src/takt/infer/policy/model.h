@@ -33,7 +33,9 @@ Model ParseModel(const PolicyConfig& config, std::vector<uint8_t> safetensors, c
                  std::vector<std::string>* notes = nullptr);
 // A model of random weights: N(0, 0.02) matrices as the original initialises them, for tests and speed.
 Model RandomModel(const PolicyConfig& config, uint64_t seed);
-void SaveModel(const Model& model, const std::filesystem::path& folder);
+// Writes config.json and model.safetensors. With `half` the weights are F16, which halves the file and rounds each to 11
+// bits; what normalises states and actions stays F32. Errors: bad_input naming a tensor whose numbers F16 cannot hold; io.
+void SaveModel(const Model& model, const std::filesystem::path& folder, bool half = false);
 
 // What the robot sees at one control step.
 struct Observation {
