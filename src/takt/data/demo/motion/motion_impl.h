@@ -46,6 +46,15 @@ struct MotionPlanner::Impl {
   };
   std::vector<Lowering> Lowerings(const std::vector<Pose>& goals, bool free_yaw, double lower_m, const Vec3& direction,
                                   int most, PlanCounts* counts);
+  // A configuration that holds the object by one of the grasps.
+  struct Reach {
+    size_t grasp_idx = 0;
+    Pose tool;
+    Joints at;
+    double merit = 0;
+  };
+  // The best first.
+  std::vector<Reach> Reaches(const std::vector<Grasp>& grasps, const Pose& world_from_object, PlanCounts* counts) const;
   void Fail(PlanReason reason, std::string detail, MotionPlan* plan) const;
   bool Within(const Upright& upright, const Joints& q) const;
   bool Project(const Upright& upright, Joints* q) const;

@@ -9,7 +9,8 @@
 namespace takt::demo {
 namespace {
 
-constexpr int kPlansTried = 6;  // grasps for which a whole way is looked for, at most
+constexpr int kPlansTried = 6;                  // grasps for which a whole way is looked for, at most
+constexpr double kScorePerTravel_1_rad = 0.15;  // of a grasp, for what all joints move together
 
 Support SupportBelow(const TriMesh& mesh, const Pose& world_from_object) {
   Support support;
@@ -28,6 +29,28 @@ void CheckBody(const sim::Model& model, int body_idx) {
 }
 
 }  // namespace
+
+// Of grasps that are about as good, the one that is least out of the arm's way comes first: that is quicker, and who
+// learns from the motions sees one choice rather than a random one.
+std::vector<MotionPlanner::Impl::Reach> MotionPlanner::Impl::Reaches(const std::vector<Grasp>& grasps,
+                                                                     const Pose& world_from_object,
+                                                                     PlanCounts* counts) const {
+  std::vector<Reach> reaches;
+  for (size_t g = 0; g < grasps.size() && counts->grasps_tried < options.max_grasps_tried; ++g) {
+    const Pose wanted = world_from_object * grasps[g].object_from_tool;
+    std::vector<Pose> tools = {wanted, wanted * Pose{Quat(0, 0, 0, 1), Vec3::Zero()}};
+    if (IsYawPitchRoll(scene.chain())) tools = InArmPlane(scene.chain(), wanted);
+    const size_t before = reaches.size();
+    for (const Pose& tool : tools) {
+      for (const Joints& at : Ik(tool, q, counts).solutions) {
+        reaches.push_back({g, tool, at, grasps[g].score - kScorePerTravel_1_rad * (at - q).cwiseAbs().sum()});
+      }
+    }
+    if (reaches.size() > before) ++counts->grasps_tried;
+  }
+  std::stable_sort(reaches.begin(), reaches.end(), [](const Reach& a, const Reach& b) { return a.merit > b.merit; });
+  return reaches;
+}
 
 MotionPlan MotionPlanner::Impl::Pick(const PickRequest& request) {
   MotionPlan plan;
@@ -63,78 +86,72 @@ MotionPlan MotionPlanner::Impl::Pick(const PickRequest& request) {
     return plan;
   }
 
-  bool reached = false, limited = false;
-  int plans = 0;
+  const std::vector<Reach> reaches = Reaches(grasps, world_from_object, &plan.counts);
+  bool limited = false;
   std::string blocker;
-  for (const Grasp& grasp : grasps) {
-    if (plan.counts.grasps_tried >= options.max_grasps_tried || plans >= kPlansTried) break;
-    scene.SetOpening(grasp.open_m);
-    const Pose wanted = world_from_object * grasp.object_from_tool;
-    std::vector<Pose> tools = {wanted, wanted * Pose{Quat(0, 0, 0, 1), Vec3::Zero()}};
-    if (IsYawPitchRoll(scene.chain())) tools = InArmPlane(scene.chain(), wanted);
-    bool counted = false;
-    for (const Pose& tool : tools) {
-      bool planned = false;
-      for (const Joints& at : Ik(tool, q, &plan.counts).solutions) {
-        reached = true;
-        if (!counted) ++plan.counts.grasps_tried;
-        counted = true;
-        if (!scene.Near(at, options.near_clearance_m)) {
-          if (blocker.empty()) blocker = scene.Blocker(at);
-          continue;
-        }
-        std::vector<Joints> approach =
-            Straight(at, -request.approach_m * (tool.rotation * Vec3::UnitZ()), options.near_clearance_m);
-        if (approach.empty()) continue;
-        std::reverse(approach.begin(), approach.end());
-
-        const Pose tool_from_object = tool.Inverse() * world_from_object;
-        scene.Hold(body, tool_from_object);
-        scene.SetOpening(grasp.width_m);
-        const std::vector<Joints> lift = Straight(at, {0, 0, request.lift_m}, options.near_clearance_m);
-        const bool can_place = !lift.empty() && (request.world_from_object_goals.empty() ||
-                                                 !Lowerings(request.world_from_object_goals, request.free_yaw,
-                                                            request.goal_lower_m, -Vec3::UnitZ(), 1, &plan.counts).empty());
-        Drop(body, world_from_object);
-        scene.SetOpening(grasp.open_m);
-        if (!can_place) continue;
-
-        ++plans;
-        planned = true;
-        const FreePath way = Plan(q, {approach.front()}, nullptr, &plan.counts);
-        if (way.reason != PlanReason::kNone) break;
-        bool timely = Append(way.path, SegmentKind::kTransit, grasp.open_m, options.speed, nullptr, &plan) &&
-                      Append(approach, SegmentKind::kApproach, grasp.open_m, nullptr, &plan);
-        Wait(at, SegmentKind::kClose, 0, options.close_s, &plan);
-        scene.Hold(body, tool_from_object);
-        scene.SetOpening(grasp.width_m);
-        timely = timely && Append(lift, SegmentKind::kLift, 0, nullptr, &plan);
-        if (!timely) {
-          limited = true;
-          plan.segments.clear();
-          Drop(body, world_from_object);
-          scene.SetOpening(grasp.open_m);
-          break;
-        }
-        q = lift.back();
-        scene.Put(q);
-        release_m = grasp.open_m;
-        plan.grasp = grasp;
-        plan.grasp.object_from_tool = tool_from_object.Inverse();
-        plan.tool_from_object = tool_from_object;
-        plan.end_q = q;
-        plan.counts.collision_checks = scene.checks() - checks;
-        return plan;
+  std::vector<uint8_t> planned(grasps.size(), 0);  // other ways to hold it the same way are no better
+  for (const Reach& reach : reaches) {
+    if (std::count(planned.begin(), planned.end(), 1) >= kPlansTried) break;
+    if (planned[reach.grasp_idx]) continue;
+    const Grasp& grasp = grasps[reach.grasp_idx];
+    const Joints& at = reach.at;
+    double open_m = 0;
+    std::vector<Joints> approach;
+    for (const double share : {1.0, 0.5, 0.0}) {
+      open_m = grasp.open_m + share * (gripper.max_opening_m - grasp.open_m);
+      scene.SetOpening(open_m);
+      if (!scene.Near(at, options.near_clearance_m)) {
+        if (share == 0 && blocker.empty()) blocker = scene.Blocker(at);
+        continue;
       }
-      if (planned) break;  // other ways to hold it the same way are no better
+      approach = Straight(at, -request.approach_m * (reach.tool.rotation * Vec3::UnitZ()), options.near_clearance_m);
+      if (!approach.empty()) break;
     }
+    if (approach.empty()) continue;
+    std::reverse(approach.begin(), approach.end());
+
+    const Pose tool_from_object = reach.tool.Inverse() * world_from_object;
+    scene.Hold(body, tool_from_object);
+    scene.SetOpening(grasp.width_m);
+    const std::vector<Joints> lift = Straight(at, {0, 0, request.lift_m}, options.near_clearance_m);
+    const bool can_place = !lift.empty() && (request.world_from_object_goals.empty() ||
+                                             !Lowerings(request.world_from_object_goals, request.free_yaw,
+                                                        request.goal_lower_m, -Vec3::UnitZ(), 1, &plan.counts).empty());
+    Drop(body, world_from_object);
+    scene.SetOpening(open_m);
+    if (!can_place) continue;
+
+    planned[reach.grasp_idx] = 1;
+    const FreePath way = Plan(q, {approach.front()}, nullptr, &plan.counts);
+    if (way.reason != PlanReason::kNone) continue;
+    bool timely = Append(way.path, SegmentKind::kTransit, open_m, options.speed, nullptr, &plan) &&
+                  Append(approach, SegmentKind::kApproach, open_m, nullptr, &plan);
+    Wait(at, SegmentKind::kClose, 0, options.close_s, &plan);
+    scene.Hold(body, tool_from_object);
+    scene.SetOpening(grasp.width_m);
+    timely = timely && Append(lift, SegmentKind::kLift, 0, nullptr, &plan);
+    if (!timely) {
+      limited = true;
+      plan.segments.clear();
+      Drop(body, world_from_object);
+      continue;
+    }
+    q = lift.back();
+    scene.Put(q);
+    release_m = grasp.open_m;
+    plan.grasp = grasp;
+    plan.grasp.object_from_tool = tool_from_object.Inverse();
+    plan.tool_from_object = tool_from_object;
+    plan.end_q = q;
+    plan.counts.collision_checks = scene.checks() - checks;
+    return plan;
   }
   scene.SetOpening(opening_before);
   scene.Put(q);
   plan.counts.collision_checks = scene.checks() - checks;
   if (limited) {
     Fail(PlanReason::kLimit, "the torque limits cannot be kept", &plan);
-  } else if (!reached) {
+  } else if (reaches.empty()) {
     Fail(PlanReason::kIk, "no grasp can be reached", &plan);
   } else {
     Fail(PlanReason::kPlan, blocker.empty() ? "no free way to a grasp, or from it to a goal" : "in the way: " + blocker, &plan);
