@@ -20,7 +20,8 @@ std::span<const uint8_t> Bytes(std::span<const double> values) {
 
 void PushPose(const Pose& pose, std::vector<float>* values) {
   for (int a = 0; a < 3; ++a) values->push_back(static_cast<float>(pose.translation_m[a]));
-  const Quat& q = pose.rotation;
+  // Of the two quaternions of a rotation, always the same one.
+  const Quat q = pose.rotation.w() < 0 ? Quat(-pose.rotation.coeffs()) : pose.rotation;
   for (double v : {q.w(), q.x(), q.y(), q.z()}) values->push_back(static_cast<float>(v));
 }
 
@@ -46,6 +47,7 @@ Execution::Execution(const Stage& stage, std::shared_ptr<const sim::Model> model
   gripper_ctrl_ = m.ActuatorIdx(robot.gripper_actuator);
   opening_per_unit_ = robot.gripper_width_m / (robot.gripper_open - robot.gripper_closed);
   tool_site_ = m.SiteIdx(robot.tool_site);
+  base_body_ = m.BodyIdx(robot.base_body);
 
   touch_of_body_.assign(static_cast<size_t>(m.body_count()), kTouchWorld);
   for (int b : m.Subtree(m.BodyIdx(robot.base_body))) touch_of_body_[static_cast<size_t>(b)] = kTouchRobot;
@@ -96,10 +98,11 @@ Pose Execution::ObjectPose(std::string_view id) const {
 }
 
 std::vector<float> Execution::EnvironmentState() const {
+  const Pose base_from_world = world_.BodyPose(base_body_).Inverse();
   std::vector<float> values;
   for (const PutStep& step : stage_.task.steps) {
-    PushPose(ObjectPose(step.object_id), &values);
-    PushPose(ObjectPose(step.target_id), &values);
+    PushPose(base_from_world * ObjectPose(step.object_id), &values);
+    PushPose(base_from_world * ObjectPose(step.target_id), &values);
   }
   return values;
 }

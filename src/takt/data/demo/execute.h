@@ -39,7 +39,8 @@ class Execution {
   double opening_m() const;                    // of the gripper, now
   std::vector<float> JointState() const;       // [J + 1] joints [rad], opening [m]
   Pose ObjectPose(std::string_view id) const;  // of any object of the scene, loose or not
-  // [S, 14] for each step of the task: poses (x y z, w x y z) of object and target.
+  // [S, 14] for each step of the task: poses (x y z, w x y z with w >= 0) of object and target in the frame of the robot's
+  // base. In the world's frame they would say nothing to who does not know where the robot stands.
   std::vector<float> EnvironmentState() const;
   bool Holds(int object_idx) const;            // both fingers touch it
   const Trace& trace() const { return trace_; }
@@ -57,7 +58,7 @@ class Execution {
   int steps_per_action_ = 0;
   double period_s_ = 0;
   std::vector<int> joint_qpos_, joint_dof_, joint_ctrl_;  // [J]
-  int gripper_qpos_ = -1, gripper_ctrl_ = -1, tool_site_ = -1;
+  int gripper_qpos_ = -1, gripper_ctrl_ = -1, tool_site_ = -1, base_body_ = -1;
   double opening_per_unit_ = 1;     // metres of opening per unit of the gripper's joint
   std::vector<int> touch_of_body_;  // [bodies] object index or kTouch...
   Action before_last_, last_action_;
