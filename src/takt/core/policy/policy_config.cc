@@ -141,6 +141,10 @@ PolicyConfig ParsePolicyConfig(const std::string& text, const std::string& subje
   }
   reader.Field("action_key", &c.action_key);
   reader.Count("action_dim", 1, 1024, &c.action_dim, true);
+  reader.Count("relative_action_dims", 0, 1024, &c.relative_action_dims);
+  if (c.relative_action_dims > c.action_dim || c.relative_action_dims > c.state_dim()) {
+    throw Error(ErrorCode::kBadInput, subject, "has more \"relative_action_dims\" than an action or a state has numbers");
+  }
   reader.Field("fps", &c.fps);
   if (!(c.fps >= 0 && c.fps <= 1e4)) throw Error(ErrorCode::kBadInput, subject, "has an \"fps\" outside of 0 to 10000");
   reader.Count("horizon", 1, 512, &c.horizon, true);
@@ -207,6 +211,7 @@ std::string PolicyConfigText(const PolicyConfig& c) {
                              {"instruction_dim", c.instruction_dim},
                              {"action_key", c.action_key},
                              {"action_dim", c.action_dim},
+                             {"relative_action_dims", c.relative_action_dims},
                              {"fps", c.fps},
                              {"horizon", c.horizon},
                              {"n_obs_steps", c.n_obs_steps},

@@ -46,6 +46,9 @@ struct PolicyConfig {
   int instruction_dim = 0;              // numbers that it adds: mean of byte embeddings with positions, then a projection
   std::string action_key = "action";
   int action_dim = 0;
+  // So many leading numbers of an action are what is to be added to the same numbers of the newest state (joints that are
+  // commanded and measured): what the network names is then small, and a small error of it is a small error of the arm.
+  int relative_action_dims = 0;
   double fps = 0;                       // control steps a second
 
   int horizon = 16;        // T: actions that are denoised together; step n_obs_steps - 1 of them is now

@@ -18,6 +18,7 @@ PolicyConfig Full() {
   c.instruction_bytes = 40;
   c.instruction_dim = 8;
   c.action_dim = 6;
+  c.relative_action_dims = 5;
   c.fps = 25;
   c.head = Head::kFlow;
   c.training = {{"steps", 100}};
@@ -46,6 +47,7 @@ TEST(PolicyConfig, RefusesWhatCannotBeRun) {
   refused("\"horizon\": 16", "\"horizon\": 8.5");
   refused("\"horizon\": 16", "\"horizon\": \"16\"");
   refused("\"horizon\": 16", "\"horizon\": 8");  // fewer than are executed
+  refused("\"relative_action_dims\": 5", "\"relative_action_dims\": 7");
   refused("\"n_head\": 4", "\"n_head\": 3");
   refused("\"patch_px\": 16", "\"patch_px\": 17");
   refused("\"state_dims\": [\n    6,", "\"state_dims\": [\n    0,");

@@ -142,6 +142,7 @@ Chunk Policy::Act(std::span<const Observation> window) {
   for (size_t i = 0; i < chunk.actions.size(); ++i) {
     const size_t d = i % static_cast<size_t>(c.action_dim);
     chunk.actions[i] = (from[i] - offset[d]) / scale[d];
+    if (d < static_cast<size_t>(c.relative_action_dims)) chunk.actions[i] += window.back().state[d];
     if (!std::isfinite(chunk.actions[i])) {
       throw Error(ErrorCode::kInternal, "policy", "made an action that is not finite; none of this chunk is sent",
                   "the model or its quantisation is broken: see takt policy eval");

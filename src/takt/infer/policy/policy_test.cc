@@ -252,6 +252,17 @@ TEST(Policy, SeesPicturesAndReadsInstructions) {
   EXPECT_NE(cond[23 + 15], changed[23 + 15]);
 }
 
+TEST(Policy, AddsRelativeActionsToTheNewestState) {
+  PolicyConfig config = SmallConfig();
+  const std::vector<float> named = Play(std::make_unique<Policy>(StrongModel(config), Plan()).get(), 2);
+  config.relative_action_dims = 2;
+  const std::vector<float> added = Play(std::make_unique<Policy>(StrongModel(config), Plan()).get(), 2);
+  for (size_t i = 0; i < named.size(); ++i) {
+    const size_t tick = i / 12, d = i % 3;
+    EXPECT_EQ(added[i], named[i] + (d < 2 ? See(config, 2 * tick + 1).state[d] : 0));
+  }
+}
+
 TEST(Policy, RefusesWhatItCannotSee) {
   const auto model = StrongModel(SmallConfig());
   Policy policy(model, ExactPlan(model->config));

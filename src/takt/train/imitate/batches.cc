@@ -27,13 +27,22 @@ void Normalise(const float* values, const Normaliser& normaliser, float* out) {
   for (size_t i = 0; i < normaliser.scale.size(); ++i) out[i] = values[i] * normaliser.scale[i] + normaliser.offset[i];
 }
 
+int64_t ClampedStep(const Episode& episode, int64_t step) { return std::clamp<int64_t>(step, 0, episode.length - 1); }
+
+// The action of a step as the network names it at step `now`, not normalised. [action_dim]
+void RelativeAction(const policy::PolicyConfig& policy, const Episode& episode, int64_t now, int64_t step, float* out) {
+  const auto dim = static_cast<size_t>(policy.action_dim), state_dim = static_cast<size_t>(policy.state_dim());
+  std::copy_n(episode.action.data() + static_cast<size_t>(ClampedStep(episode, step)) * dim, dim, out);
+  const float* state = episode.state.data() + static_cast<size_t>(ClampedStep(episode, now)) * state_dim;
+  for (size_t d = 0; d < static_cast<size_t>(policy.relative_action_dims); ++d) out[d] -= state[d];
+}
+
 }  // namespace
 
 Batches::Batches(const Demonstrations& demonstrations, const TrainingConfig& config, uint64_t seed)
     : demonstrations_(demonstrations), config_(config), seed_(seed) {
   const policy::PolicyConfig& policy = config.policy;
   state_ = FitNormaliser(demonstrations, &Episode::state, policy.state_dim());
-  action_ = FitNormaliser(demonstrations, &Episode::action, policy.action_dim);
   auxiliary_ = FitNormaliser(demonstrations, &Episode::auxiliary, demonstrations.auxiliary_dim);
   alpha_bars_ = policy::AlphaBars(policy.beta_schedule, policy.train_steps);
   if (policy.head == policy::Head::kDdpm) {
@@ -61,6 +70,26 @@ Batches::Batches(const Demonstrations& demonstrations, const TrainingConfig& con
       (is_held[e] ? held_out_ : train_).push_back({static_cast<int32_t>(e), static_cast<int32_t>(now)});
     }
   }
+  action_ = FitActions();
+}
+
+// Over all samples, since a relative action depends on when it is named.
+Normaliser Batches::FitActions() const {
+  const policy::PolicyConfig& policy = config_.policy;
+  if (policy.relative_action_dims == 0) return FitNormaliser(demonstrations_, &Episode::action, policy.action_dim);
+  Demonstrations named;
+  const auto dim = static_cast<size_t>(policy.action_dim);
+  for (const std::vector<Sample>* samples : {&train_, &held_out_}) {
+    for (const Sample& sample : *samples) {
+      Episode& all = named.episodes.emplace_back();
+      all.action.resize(static_cast<size_t>(policy.horizon) * dim);
+      for (int t = 0; t < policy.horizon; ++t) {
+        RelativeAction(policy, demonstrations_.episodes[static_cast<size_t>(sample.episode)], sample.now,
+                       sample.now - policy.n_obs_steps + 1 + t, all.action.data() + static_cast<size_t>(t) * dim);
+      }
+    }
+  }
+  return FitNormaliser(named, &Episode::action, policy.action_dim);
 }
 
 void Batches::Train(int64_t step, Batch* batch) const {
@@ -108,15 +137,16 @@ void Batches::Fill(const std::vector<Sample>& samples, int draws, uint64_t draw,
     for (size_t b = begin; b < end; ++b) {
       const Sample& sample = samples[b];
       const Episode& episode = demonstrations_.episodes[static_cast<size_t>(sample.episode)];
-      const auto at = [&](int64_t step) { return static_cast<size_t>(std::clamp<int64_t>(step, 0, episode.length - 1)); };
+      const auto at = [&](int64_t step) { return static_cast<size_t>(ClampedStep(episode, step)); };
       const int64_t first = sample.now - policy.n_obs_steps + 1;
       for (size_t t = 0; t < to; ++t) {
         Normalise(episode.state.data() + at(first + static_cast<int64_t>(t)) * state_dim, state_,
                   batch->state.data() + (b * to + t) * state_dim);
       }
       for (size_t t = 0; t < horizon; ++t) {
-        Normalise(episode.action.data() + at(first + static_cast<int64_t>(t)) * action_dim, action_,
-                  batch->actions.data() + (b * horizon + t) * action_dim);
+        float* action = batch->actions.data() + (b * horizon + t) * action_dim;
+        RelativeAction(policy, episode, sample.now, first + static_cast<int64_t>(t), action);
+        Normalise(action, action_, action);
       }
       Normalise(episode.auxiliary.data() + at(sample.now) * aux_dim, auxiliary_, batch->auxiliary.data() + b * aux_dim);
       for (size_t i = 0; i < letters; ++i) {

@@ -54,6 +54,7 @@ class Batches {
   void HeldOut(int count, Batch* batch) const;
 
  private:
+  Normaliser FitActions() const;
   void Fill(const std::vector<Sample>& samples, int draws, uint64_t draw, bool move, Batch* batch) const;
   void FillPictures(const Sample& sample, size_t b, uint64_t draw, bool move, Batch* batch) const;
   void FillDraw(size_t n, uint64_t draw, Batch* batch) const;
