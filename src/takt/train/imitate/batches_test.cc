@@ -54,6 +54,35 @@ TEST(Batches, CutsWindowsAsTheOriginalDoes) {
   for (const float state : seen) EXPECT_EQ(seen.count(state), 16u);
 }
 
+TEST(Batches, NameRelativeActionsFromTheNewestState) {
+  TrainingConfig config = TestConfig(R"({"batch_size": 17, "held_out": 0})", false);
+  config.policy.relative_action_dims = 1;
+  const Demonstrations demonstrations = TestDemonstrations(config, 1);
+  const Episode& episode = demonstrations.episodes[0];
+  const Batches batches(demonstrations, config, 3);
+  Batch batch;
+  batches.Train(0, &batch);
+  const Normaliser &state = batches.state(), &action = batches.action();
+  float low = 2, high = -2;
+  for (size_t b = 0; b < 17; ++b) {
+    const float newest = (batch.state[(b * 2 + 1) * 3] - state.offset[0]) / state.scale[0];
+    for (size_t t = 0; t < 8; ++t) {
+      const float* named = &batch.actions[(b * 8 + t) * 2];
+      low = std::min(low, named[0]);
+      high = std::max(high, named[0]);
+      const float first = (named[0] - action.offset[0]) / action.scale[0] + newest;
+      const float second = (named[1] - action.offset[1]) / action.scale[1];
+      bool there = false;
+      for (size_t k = 0; k < 20; ++k) {
+        there = there || (std::abs(episode.action[2 * k] - first) < 1e-3f && std::abs(episode.action[2 * k + 1] - second) < 1e-6f);
+      }
+      EXPECT_TRUE(there) << first << ' ' << second;
+    }
+  }
+  EXPECT_NEAR(low, -1, 1e-5);
+  EXPECT_NEAR(high, 1, 1e-5);
+}
+
 TEST(Batches, DoNotDependOnThreadsAndMixAsTheyShould) {
   for (const bool flow : {false, true}) {
     const TrainingConfig config = TestConfig(R"({"batch_size": 5, "draws_per_sample": 3, "shift_px": 1})", true, flow);
@@ -95,6 +124,7 @@ TEST(TrainingConfig, NamesWhatIsWrong) {
   EXPECT_NE(message(R"({"batch_size": 0})").find("batch_size"), std::string::npos);
   EXPECT_NE(message(R"({"batch_size": 1.5})").find("batch_size"), std::string::npos);
   EXPECT_NE(message(R"({"learning_rate": "x"})").find("learning_rate"), std::string::npos);
+  EXPECT_NE(message(R"({"bf16": 1})").find("bf16"), std::string::npos);
   EXPECT_NE(message(R"({"shift_px": 4})").find("shift_px"), std::string::npos);
   EXPECT_NE(message(R"({"auxiliary": {"key": "nothing"}, "shift_px": 1})").find("nothing"), std::string::npos);
   EXPECT_NE(message(R"({"picture_stride": 2, "shift_px": 1})").find("picture_stride"), std::string::npos);

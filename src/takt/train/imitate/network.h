@@ -59,12 +59,13 @@ class Network {
 
  private:
   void Add(const std::string& name, std::vector<int64_t> shape, bool decay, float mean, float std);
-  void AddLinear(const std::string& name, int64_t out, int64_t in);
+  void AddLinear(const std::string& name, int64_t out, int64_t in, double gain = 1);
   void AddNorm(const std::string& name, int64_t dim);
   void AddBlock(const std::string& name, int64_t dim, bool decoder);
   void Allocate(uint64_t seed);
 
   at::Tensor Linear(const std::string& name, const at::Tensor& x) const;
+  at::Tensor Product(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) const;
   at::Tensor Norm(const std::string& name, const at::Tensor& x) const;
   at::Tensor Drop(const at::Tensor& x, double p);
   AttentionShape Shape(const at::Tensor& q, const at::Tensor& k, int heads, size_t ahead, double p_drop);
@@ -80,6 +81,7 @@ class Network {
   const TrainingConfig& config_;
   int auxiliary_dim_;
   uint64_t seed_;
+  bool bf16_;
   std::vector<Parameter> parameters_;
   std::map<std::string, at::Tensor> tensors_;
   at::Tensor value_buffer_, gradient_buffer_;
@@ -89,6 +91,9 @@ class Network {
   bool dropout_ = false;
   uint64_t dropout_counter_ = 0;
 };
+
+// Whether products are made in bf16: where it is asked for and the processor has instructions for it.
+bool UsesBf16(const TrainingBlock& block);
 
 // Threads of libtorch and of the BLAS behind it, for the whole process: results depend on them in their last bits.
 // Returns the name of the BLAS, empty where it is not OpenBLAS, and products are then many times slower.

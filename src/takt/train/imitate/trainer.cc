@@ -60,6 +60,7 @@ class Run {
     state_.identity = {{"config", ordered_json::parse(TrainingConfigText(config))},
                        {"seed", options.seed},
                        {"threads", threads_},
+                       {"bf16", UsesBf16(config.training)},
                        {"set", options.provenance}};
     if (options.resume) {
       state_ = ReadCheckpoint(options.out, state_.identity, network_.size());
@@ -268,6 +269,9 @@ TrainReport Run::Finish() {
   report.held_out_episodes = batches_.held_out_episodes();
   report.train_samples = static_cast<int64_t>(batches_.train().size());
   report.curve = state_.curve;
+  if (config_.training.bf16 && !UsesBf16(config_.training)) {
+    report.notes.push_back("this processor has no instructions for bf16: the products were made in f32");
+  }
   if (blas_.empty()) {
     report.notes.push_back("the products did not run on OpenBLAS, which is many times faster: install libopenblas0");
   }

@@ -47,7 +47,7 @@ double Number(const ordered_json& json, const char* name, double low, double hig
 TrainingBlock ReadBlock(const ordered_json& json, const std::string& subject, std::vector<std::string>* notes) {
   if (!json.is_object()) throw Error(ErrorCode::kBadInput, subject, "is no JSON object");
   TrainingBlock block;
-  std::set<std::string> known = {"auxiliary", "run"};
+  std::set<std::string> known = {"auxiliary", "bf16", "run"};
   VisitCounts(block, [&](const char* name, int& value, int low, int high) {
     known.insert(name);
     if (!json.contains(name)) return;
@@ -61,6 +61,10 @@ TrainingBlock ReadBlock(const ordered_json& json, const std::string& subject, st
     known.insert(name);
     if (json.contains(name)) value = Number(json[name], name, low, high, subject);
   });
+  if (json.contains("bf16")) {
+    if (!json["bf16"].is_boolean()) throw Error(ErrorCode::kBadInput, subject, "has a \"bf16\" that is neither true nor false");
+    block.bf16 = json["bf16"].get<bool>();
+  }
   if (json.contains("auxiliary") && !json["auxiliary"].is_null()) {
     const ordered_json& auxiliary = json["auxiliary"];
     if (!auxiliary.is_object() || !auxiliary.contains("key") || !auxiliary["key"].is_string()) {
@@ -84,6 +88,7 @@ ordered_json BlockJson(const TrainingBlock& block) {
   ordered_json json = ordered_json::object();
   VisitCounts(block, [&](const char* name, int value, int, int) { json[name] = value; });
   VisitNumbers(block, [&](const char* name, double value, double, double) { json[name] = value; });
+  json["bf16"] = block.bf16;
   if (!block.auxiliary_key.empty()) {
     json["auxiliary"] = {{"key", block.auxiliary_key}, {"weight", block.auxiliary_weight}};
   }
@@ -173,8 +178,8 @@ const std::vector<BuiltinConfig>& BuiltinConfigs() {
   "n_layer": 6,
   "prediction_type": "sample",
   "training": {
-    "batch_size": 128,
-    "draws_per_sample": 2,
+    "batch_size": 256,
+    "draws_per_sample": 1,
     "learning_rate": 0.001,
     "p_drop_attn": 0.0
   }
@@ -182,23 +187,25 @@ const std::vector<BuiltinConfig>& BuiltinConfigs() {
 )"},
       {"pick_place_pictures", "pick_place from two cameras and the joints; where the object lies is an extra task to learn", R"({
   "state_keys": ["observation.state"],
+  "relative_action_dims": 5,
   "pictures": [
     {"key": "observation.images.front", "width_px": 96, "height_px": 96, "patch_px": 12, "n_emb": 96, "n_head": 4, "n_layer": 3, "n_query": 6, "out_dim": 64},
     {"key": "observation.images.wrist", "width_px": 96, "height_px": 96, "patch_px": 16, "n_emb": 96, "n_head": 4, "n_layer": 2, "n_query": 6, "out_dim": 64}
   ],
-  "horizon": 16,
+  "horizon": 20,
   "n_obs_steps": 1,
-  "n_action_steps": 8,
+  "n_action_steps": 16,
   "n_emb": 128,
   "n_head": 4,
   "n_layer": 4,
   "prediction_type": "sample",
   "training": {
+    "bf16": true,
     "batch_size": 48,
     "draws_per_sample": 2,
-    "learning_rate": 0.001,
+    "learning_rate": 0.002,
     "p_drop_attn": 0.0,
-    "shift_px": 2,
+    "shift_px": 0,
     "picture_stride": 2,
     "auxiliary": {"key": "observation.environment_state", "weight": 0.5}
   }
@@ -206,16 +213,19 @@ const std::vector<BuiltinConfig>& BuiltinConfigs() {
 )"},
       {"pick_place_state", "pick_place from the joints and the true poses: to see what pictures cost", R"({
   "state_keys": ["observation.state", "observation.environment_state"],
-  "horizon": 16,
+  "relative_action_dims": 5,
+  "horizon": 20,
   "n_obs_steps": 1,
-  "n_action_steps": 8,
+  "n_action_steps": 16,
   "n_emb": 128,
   "n_head": 4,
   "n_layer": 4,
+  "prediction_type": "sample",
   "training": {
+    "bf16": true,
     "batch_size": 64,
-    "draws_per_sample": 4,
-    "learning_rate": 0.001,
+    "draws_per_sample": 1,
+    "learning_rate": 0.002,
     "p_drop_attn": 0.0
   }
 }

@@ -24,6 +24,7 @@ struct TrainingBlock {
   double p_drop_emb = 0, p_drop_attn = 0.01;  // dropout: of embeddings, and of attention and branches
   int shift_px = 4;             // pictures are moved by up to so many pixels, each side, the edge repeated
   int picture_stride = 1;       // only every so-manyth picture is kept, and only those steps are trained on
+  bool bf16 = false;            // products with factors in bf16 where the processor has them (AVX-512 BF16); all else in f32
   std::string auxiliary_key;    // a column that a linear head, not exported, predicts from the condition; empty: none
   double auxiliary_weight = 0.1;
   double held_out = 0.03;       // share of the episodes that is never trained on
