@@ -27,6 +27,20 @@ void Normalise(const float* values, const Normaliser& normaliser, float* out) {
   for (size_t i = 0; i < normaliser.scale.size(); ++i) out[i] = values[i] * normaliser.scale[i] + normaliser.offset[i];
 }
 
+// A column that hardly changes - how a part tilts that lies - is noise of each scene, which a network learns by heart if it
+// is made as large as the others: every range counts as at least a twentieth of the widest.
+Normaliser FitAuxiliary(const Demonstrations& demonstrations) {
+  constexpr float kLeastRange = 0.05f;
+  Normaliser n = FitNormaliser(demonstrations, &Episode::auxiliary, demonstrations.auxiliary_dim);
+  if (n.scale.empty()) return n;
+  const float most = *std::min_element(n.scale.begin(), n.scale.end()) / kLeastRange;
+  for (size_t i = 0; i < n.scale.size(); ++i) {
+    n.offset[i] *= std::min(1.0f, most / n.scale[i]);
+    n.scale[i] = std::min(n.scale[i], most);
+  }
+  return n;
+}
+
 int64_t ClampedStep(const Episode& episode, int64_t step) { return std::clamp<int64_t>(step, 0, episode.length - 1); }
 
 // The action of a step as the network names it at step `now`, not normalised. [action_dim]
@@ -43,7 +57,7 @@ Batches::Batches(const Demonstrations& demonstrations, const TrainingConfig& con
     : demonstrations_(demonstrations), config_(config), seed_(seed) {
   const policy::PolicyConfig& policy = config.policy;
   state_ = FitNormaliser(demonstrations, &Episode::state, policy.state_dim());
-  auxiliary_ = FitNormaliser(demonstrations, &Episode::auxiliary, demonstrations.auxiliary_dim);
+  auxiliary_ = FitAuxiliary(demonstrations);
   alpha_bars_ = policy::AlphaBars(policy.beta_schedule, policy.train_steps);
   if (policy.head == policy::Head::kDdpm) {
     for (int k = 0; k < policy.train_steps; ++k) {
