@@ -3,17 +3,17 @@
 # From nothing to working: success of pick_place from pictures over the number of generated demonstrations, and over 100
 # that were spoilt as an operator would spoil them.
 #
-#   bench/imitate_curve.sh TAKT WORK_FOLDER [MINUTES=20] [EPISODES=100] [SEEDS="1 2 3"] [SIZES="1000 100 300 30 10"]
+#   bench/imitate_curve.sh TAKT WORK_FOLDER [EPISODES=100] [SEEDS="1 2 3"] [SIZES="1000:40 100:8 300:12 30:8 10:8"]
 #
-# Every training runs on one thread for MINUTES; two run side by side. What is done already is not done again, so an
-# interrupted run goes on. Ends with a table: success on EPISODES scenes that no demonstration has seen.
+# A size is demonstrations:minutes. Every training runs on one thread; two run side by side. What is done already is not
+# done again, so an interrupted run goes on. Ends with a table: success on EPISODES scenes that no demonstration has seen.
 set -euo pipefail
-takt=$1 work=$2 minutes=${3:-20} episodes=${4:-100} seeds=${5:-1 2 3} sizes=${6:-1000 100 300 30 10}
+takt=$1 work=$2 episodes=${3:-100} seeds=${4:-1 2 3} sizes=${5:-1000:40 100:8 300:12 30:8 10:8}
 mkdir -p "$work"
 demos=$work/demos
 
-"$takt" demo generate --task pick_place --recipe feed_station --front station --plain-look --episodes 1000 --seed 1 \
-  --out "$demos" >"$work/demos.txt"
+"$takt" demo generate --task pick_place --recipe feed_station --front station --plain-look --width 96 \
+  --height 96 --episodes 1000 --seed 1 --out "$demos" >"$work/demos.txt"
 "$takt" imitate configs pick_place_pictures >"$work/config.json"
 
 # one NAME OPTIONS...: trains, then plays; an untrained policy is one of no steps.
@@ -33,19 +33,22 @@ one() {
 jobs_of() {
   local seed size
   for seed in $seeds; do
-    for size in $sizes; do echo "n${size}_s$seed --episodes $size --seed $seed --minutes $minutes"; done
-    echo "teleop100_s$seed --episodes 100 --seed $seed --minutes $minutes --teleop-noise 1"
+    for size in $sizes; do
+      echo "n${size%:*}_s$seed --episodes ${size%:*} --seed $seed --minutes ${size#*:}"
+      [ "${size%:*}" != 100 ] ||
+        echo "teleop100_s$seed --episodes 100 --seed $seed --minutes ${size#*:} --teleop-noise 1"
+    done
   done
   echo "untrained --episodes 10 --seed 1 --steps 1"
 }
 export -f one
-export takt work minutes episodes demos
+export takt work episodes demos
 # shellcheck disable=SC2016  # expanded by the shell that xargs starts
 jobs_of | xargs -P 2 -L 1 bash -c 'set -euo pipefail; one "$@"' _
 
 echo "| demonstrations | success on $episodes unseen scenes, by seed |"
 echo "|---|---|"
-for name in untrained $(for size in $sizes; do echo "n$size"; done) teleop100; do
+for name in untrained $(for size in $sizes; do echo "n${size%:*}"; done) teleop100; do
   row=
   for file in "$work/$name".json "$work/$name"_s*.json; do
     [ -e "$file" ] || continue
