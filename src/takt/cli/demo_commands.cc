@@ -135,6 +135,10 @@ void AddGenerate(CLI::App& group, Context& context) {
   verb->add_option("--max-attempts", o.max_attempts, "Give up after so many (default: 20 for each episode)")
       ->type_name("N");
   verb->add_option("--fps", o.fps, "Control steps and frames a second: 5, 10, 20, 25, 50 or 100")->type_name("N");
+  verb->add_option("--recovery", o.random.recovery,
+                   "Share of the episodes that begin as after a missed grasp: who learns from them tries again")
+      ->type_name("X")
+      ->check(CLI::Range(0.0, 1.0));
   verb->add_option("--speed", o.speed, "Share of the arm's speed limits that motions use")->type_name("X");
   verb->add_option("--sort", o.sort_steps, "Objects that sort_to_bins moves")->type_name("N")->check(CLI::Range(1, 8));
   verb->add_flag("--robust", o.robust,

@@ -165,6 +165,7 @@ std::unique_ptr<Task> MakeDemoTask(const std::string& dataset, const policy::Pol
   const nlohmann::ordered_json record = RecordOf(set, dataset, &path);
   setting.options = demo::OptionsOfRecord(path);
   setting.options.stage.seed += kEvaluationSeed;
+  setting.options.stage.random.recovery = 0;  // a robot begins at home
   if (record.contains("look")) setting.look = demo::LookOfRecord(record.at("look"), path.string());
 
   const demo::Stage stage = demo::MakeStage(setting.options.stage, 0);

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "takt/core/base/error.h"
 #include "takt/core/base/parallel.h"
@@ -75,6 +76,30 @@ TEST(Stage, DrawsDifferentEpisodes) {
   EXPECT_NE(a.start_rad, b.start_rad);
   EXPECT_EQ(a.start_rad, c.start_rad);
   EXPECT_EQ(a.task.instruction, c.task.instruction);
+}
+
+TEST(Stage, RecoveriesBeginAnywhereNearTheTask) {
+  AttemptOptions options = OptionsFor(TaskKind::kPickPlace);
+  options.stage.random.recovery = 0.75;
+  int closed = 0, away = 0, kept = 0;
+  for (uint64_t i = 0; i < 16; ++i) {
+    const Stage stage = MakeStage(options.stage, i);
+    double bend = 0;
+    for (size_t j = 0; j < stage.start_rad.size(); ++j) {
+      bend = std::max(bend, std::abs(stage.start_rad[j] - stage.robot.home_rad[j]));
+    }
+    away += bend > options.stage.random.posture_rad + 1e-9;
+    closed += stage.start_opening_m == 0;
+    const Attempt attempt = MakeAttempt(options, i);
+    kept += attempt.reason == Reason::kKept;
+    ASSERT_FALSE(attempt.frames.empty()) << attempt.detail;
+    EXPECT_NEAR(attempt.frames[0].state.back(), stage.start_opening_m, 2e-3);
+    EXPECT_NEAR(attempt.frames[0].state[0], stage.start_rad[0], 2e-2);
+  }
+  EXPECT_GE(away, 8);
+  EXPECT_LE(away, 15);
+  EXPECT_GE(closed, 3);
+  EXPECT_GE(kept, 14);
 }
 
 TEST(Execution, RefusesAFrameRateThatDoesNotDivideThePhysics) {

@@ -74,9 +74,11 @@ Execution::Execution(const Stage& stage, std::shared_ptr<const sim::Model> model
   }
   for (const std::string& name : robot.gripper_joints) {
     const sim::JointInfo& joint = m.joints()[static_cast<size_t>(m.JointIdx(name))];
-    world_.mutable_qpos()[static_cast<size_t>(joint.qpos_idx)] = robot.gripper_open;
+    world_.mutable_qpos()[static_cast<size_t>(joint.qpos_idx)] =
+        robot.gripper_closed +
+        stage.start_opening_m / robot.gripper_width_m * (robot.gripper_open - robot.gripper_closed);
   }
-  last_action_.push_back(static_cast<float>(robot.gripper_width_m));
+  last_action_.push_back(static_cast<float>(stage.start_opening_m));
   before_last_ = last_action_;
 }
 

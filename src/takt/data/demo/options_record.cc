@@ -20,6 +20,7 @@ void VisitOptions(Archive& a, AttemptOptions* o) {
   a.Field("random_mass", &o->stage.random.mass);
   a.Field("random_friction", &o->stage.random.friction);
   a.Field("random_posture_rad", &o->stage.random.posture_rad);
+  a.Added("random_recovery", &o->stage.random.recovery);
   a.Field("fps", &o->fps);
   a.Field("speed", &o->speed);
   a.Field("max_penetration_m", &o->limits.max_penetration_m);
@@ -44,6 +45,10 @@ struct Writer {
   void Field(const char* name, T* value) {
     json[name] = *value;
   }
+  template <class T>
+  void Added(const char* name, T* value) {
+    Field(name, value);
+  }
 };
 
 struct Reader {
@@ -58,6 +63,11 @@ struct Reader {
     } catch (const nlohmann::json::exception&) {
       throw Error(ErrorCode::kBadInput, subject, fmt::format("has a \"{}\" of the wrong type", name));
     }
+  }
+  // Records of before it was added have its default.
+  template <class T>
+  void Added(const char* name, T* value) {
+    if (json.contains(name)) Field(name, value);
   }
 };
 

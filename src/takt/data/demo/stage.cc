@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "takt/core/base/error.h"
+#include "takt/data/demo/recovery.h"
 #include "takt/data/scene/generate.h"
 #include "takt/data/scene/mjcf.h"
 #include "takt/data/scene/model/walk.h"
@@ -100,6 +101,14 @@ Stage MakeStage(const StageOptions& options, uint64_t index) {
     const double draw = options.random.posture_rad * (2 * posture.UniformDouble(j) - 1);
     stage.start_rad.push_back(
         std::clamp(stage.robot.home_rad[j] + draw, stage.robot.lower_rad[j], stage.robot.upper_rad[j]));
+  }
+  stage.start_opening_m = stage.robot.gripper_width_m;
+  const Rng recovery = DrawsOf(options.seed, index, Draws::kRecovery);
+  if (recovery.UniformDouble(0) < options.random.recovery) {
+    if (auto start = RecoveryStart(stage.model, stage.robot, stage.task, Rng(recovery.Words(1)[0], index))) {
+      stage.start_rad = std::move(start->q_rad);
+      stage.start_opening_m = start->opening_m;
+    }
   }
   scene::Walk(stage.scene, [&](const scene::Node& node, const scene::Node*, const Pose&) {
     if (node.kind != scene::NodeKind::kObject || node.fixed || !node.robot.empty()) return;

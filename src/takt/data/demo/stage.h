@@ -20,6 +20,7 @@ struct Randomisation {
   double mass = 0.2;          // of every loose object: factor in 1 +- this
   double friction = 0.2;      // the same
   double posture_rad = 0.08;  // of the arm at the start: each joint by at most this
+  double recovery = 0;        // share of the attempts that begin at a RecoveryStart, [0, 1]
 };
 
 struct StageOptions {
@@ -48,6 +49,7 @@ struct Stage {
   sim::RobotInfo robot;  // names as in the model
   std::string robot_id;  // the node that it stands for
   std::vector<double> start_rad;
+  double start_opening_m = 0;  // of the gripper
   std::vector<StageObject> objects;  // [O], in the order of the scene
 
   // Index in `objects`, or -1 for what is bolted down.
@@ -61,7 +63,7 @@ struct Stage {
 Stage MakeStage(const StageOptions& options, uint64_t index);
 
 // A random stream of an attempt; `purpose` keeps streams apart.
-enum class Draws : uint64_t { kTask, kPhysics, kPosture, kPlan, kPut, kLook };
+enum class Draws : uint64_t { kTask, kPhysics, kPosture, kPlan, kPut, kLook, kRecovery };
 Rng DrawsOf(uint64_t seed, uint64_t index, Draws purpose);
 
 }  // namespace takt::demo
