@@ -22,8 +22,6 @@ namespace hn = hwy::HWY_NAMESPACE;
 using D = hn::CappedTag<float, 16>;
 using V = hn::Vec<D>;
 
-constexpr size_t kRows = 4;  // of a product that are computed together
-
 // c [R, n] = a [R, k] b [k, n], for one vector of columns at a time. a is read at r * a_row + i * a_column.
 template <size_t R>
 void MultiplyRows(size_t k, size_t n, const float* a, size_t a_row, size_t a_column, const float* b, size_t b_row, float* c,
@@ -53,7 +51,8 @@ void MultiplyRows(size_t k, size_t n, const float* a, size_t a_row, size_t a_col
 void Multiply(size_t m, size_t k, size_t n, const float* a, size_t a_row, size_t a_column, const float* b, size_t b_row,
               float* c, size_t c_row) {
   size_t r = 0;
-  for (; r + kRows <= m; r += kRows) MultiplyRows<kRows>(k, n, a + r * a_row, a_row, a_column, b, b_row, c + r * c_row, c_row);
+  for (; r + 8 <= m; r += 8) MultiplyRows<8>(k, n, a + r * a_row, a_row, a_column, b, b_row, c + r * c_row, c_row);
+  for (; r + 4 <= m; r += 4) MultiplyRows<4>(k, n, a + r * a_row, a_row, a_column, b, b_row, c + r * c_row, c_row);
   for (; r < m; ++r) MultiplyRows<1>(k, n, a + r * a_row, a_row, a_column, b, b_row, c + r * c_row, c_row);
 }
 
@@ -68,8 +67,12 @@ void Transpose(size_t rows, size_t columns, const float* in, size_t in_row, floa
 void Softmax(float* x, size_t seen, size_t n, float scale) {
   const D d;
   const size_t lanes = hn::Lanes(d);
-  float largest = x[0];
-  for (size_t i = 1; i < seen; ++i) largest = std::max(largest, x[i]);
+  V largest_lanes = hn::Set(d, x[0]);
+  for (size_t i = 0; i < seen; i += lanes) {
+    const auto shown = hn::FirstN(d, std::min(lanes, seen - i));
+    largest_lanes = hn::Max(largest_lanes, hn::IfThenElse(shown, hn::MaskedLoad(shown, d, x + i), largest_lanes));
+  }
+  const float largest = hn::GetLane(hn::MaxOfLanes(d, largest_lanes));
   V sum = hn::Zero(d);
   for (size_t i = 0; i < n; i += lanes) {
     const auto there = hn::FirstN(d, std::min(lanes, n - i));

@@ -3,7 +3,10 @@
 
 #include <ATen/ops/empty.h>
 #include <ATen/ops/empty_like.h>
+#include <ATen/ops/mm.h>
 #include <torch/csrc/autograd/custom_function.h>
+
+#include "takt/train/imitate/bf16_rows.h"
 
 namespace takt::imitate {
 namespace {
@@ -86,6 +89,90 @@ struct CrossAttentionFunction : torch::autograd::Function<CrossAttentionFunction
   }
 };
 
+RowShape RowsOf(const at::Tensor& x) {
+  const auto columns = static_cast<size_t>(x.size(-1));
+  return {static_cast<size_t>(x.numel()) / columns, columns};
+}
+
+uint16_t* Halves(const at::Tensor& x) { return reinterpret_cast<uint16_t*>(x.data_ptr<at::BFloat16>()); }
+
+at::Tensor EmptyHalves(const at::Tensor& like) {
+  const RowShape shape = RowsOf(like);
+  return at::empty({static_cast<int64_t>(shape.rows), static_cast<int64_t>(shape.columns)}, at::kBFloat16);
+}
+
+at::Tensor Narrowed(const at::Tensor& x) {  // [rows, columns]
+  const at::Tensor dense = x.contiguous(), out = EmptyHalves(x);
+  ToBf16(RowsOf(dense), dense.data_ptr<float>(), Halves(out));
+  return out;
+}
+
+// A product that came out in bfloat16, as f32 of another shape with as many numbers.
+at::Tensor Widened(const at::Tensor& x, const at::Tensor* bias, at::IntArrayRef shape) {
+  const at::Tensor dense = x.contiguous(), out = at::empty(shape);
+  FromBf16(RowsOf(dense), Halves(dense), bias ? bias->data_ptr<float>() : nullptr, out.data_ptr<float>());
+  return out;
+}
+
+at::Tensor NarrowedWithSums(const at::Tensor& gradient, at::Tensor* sums) {
+  const at::Tensor dense = gradient.contiguous(), out = EmptyHalves(gradient);
+  *sums = at::empty({gradient.size(-1)});
+  ToBf16WithSums(RowsOf(dense), dense.data_ptr<float>(), Halves(out), sums->data_ptr<float>());
+  return out;
+}
+
+at::Tensor WeightGradient(const at::Tensor& out_gradient, const at::Tensor& x) {
+  return Widened(at::mm(out_gradient.t(), x), nullptr, {out_gradient.size(1), x.size(1)});
+}
+
+std::vector<int64_t> WithColumns(const at::Tensor& x, int64_t columns) {
+  std::vector<int64_t> shape = x.sizes().vec();
+  shape.back() = columns;
+  return shape;
+}
+
+struct Bf16LinearFunction : torch::autograd::Function<Bf16LinearFunction> {
+  static Variable forward(AutogradContext* context, const Variable& x, const Variable& weight, const Variable& bias) {
+    const at::Tensor x16 = Narrowed(x), weight16 = Narrowed(weight);
+    context->save_for_backward({x16, weight16});
+    context->saved_data["shape"] = x.sizes();
+    context->saved_data["wanted"] = x.requires_grad();
+    return Widened(at::mm(x16, weight16.t()), &bias, WithColumns(x, weight.size(0)));
+  }
+  static variable_list backward(AutogradContext* context, const variable_list& gradients) {
+    const variable_list saved = context->get_saved_variables();
+    at::Tensor bias_gradient, x_gradient;
+    const at::Tensor g16 = NarrowedWithSums(gradients[0], &bias_gradient);
+    if (context->saved_data["wanted"].toBool()) {
+      x_gradient = Widened(at::mm(g16, saved[1]), nullptr, context->saved_data["shape"].toIntVector());
+    }
+    return {x_gradient, WeightGradient(g16, saved[0]), bias_gradient};
+  }
+};
+
+struct Bf16FeedForwardFunction : torch::autograd::Function<Bf16FeedForwardFunction> {
+  static Variable forward(AutogradContext* context, const Variable& x, const Variable& weight1, const Variable& bias1,
+                          const Variable& weight2, const Variable& bias2) {
+    const at::Tensor x16 = Narrowed(x), first16 = Narrowed(weight1), second16 = Narrowed(weight2);
+    const at::Tensor before = at::mm(x16, first16.t()).contiguous(), after = EmptyHalves(before);
+    GeluForward(RowsOf(before), Halves(before), bias1.data_ptr<float>(), Halves(after));
+    context->save_for_backward({x16, first16, second16, before, after, bias1});
+    context->saved_data["shape"] = x.sizes();
+    return Widened(at::mm(after, second16.t()), &bias2, x.sizes());
+  }
+  static variable_list backward(AutogradContext* context, const variable_list& gradients) {
+    const variable_list saved = context->get_saved_variables();
+    const at::Tensor &x16 = saved[0], &first16 = saved[1], &second16 = saved[2], &before = saved[3], &after = saved[4];
+    at::Tensor bias2_gradient;
+    const at::Tensor g16 = NarrowedWithSums(gradients[0], &bias2_gradient);
+    const at::Tensor inner = at::mm(g16, second16).contiguous(), bias1_gradient = at::empty({inner.size(1)});
+    GeluBackward(RowsOf(inner), Halves(before), saved[5].data_ptr<float>(), Halves(inner), Halves(inner),
+                 bias1_gradient.data_ptr<float>());
+    return {Widened(at::mm(inner, first16), nullptr, context->saved_data["shape"].toIntVector()),
+            WeightGradient(inner, x16), bias1_gradient, WeightGradient(g16, after), bias2_gradient};
+  }
+};
+
 }  // namespace
 
 at::Tensor FusedSelfAttention(const at::Tensor& qkv, const AttentionShape& shape) {
@@ -94,6 +181,15 @@ at::Tensor FusedSelfAttention(const at::Tensor& qkv, const AttentionShape& shape
 
 at::Tensor FusedCrossAttention(const at::Tensor& q, const at::Tensor& kv, const AttentionShape& shape) {
   return CrossAttentionFunction::apply(q, kv, shape);
+}
+
+at::Tensor Bf16Linear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {
+  return Bf16LinearFunction::apply(x, weight, bias);
+}
+
+at::Tensor Bf16FeedForward(const at::Tensor& x, const at::Tensor& weight1, const at::Tensor& bias1, const at::Tensor& weight2,
+                           const at::Tensor& bias2) {
+  return Bf16FeedForwardFunction::apply(x, weight1, bias1, weight2, bias2);
 }
 
 }  // namespace takt::imitate

@@ -27,6 +27,7 @@
 #include "takt/core/base/parallel.h"
 #include "takt/train/imitate/fused_ops.h"
 #include "takt/train/imitate/streams.h"
+#include "takt/train/imitate/tensor_memory.h"
 
 namespace takt::imitate {
 namespace {
@@ -155,8 +156,7 @@ at::Tensor Network::Linear(const std::string& name, const at::Tensor& x) const {
 }
 
 at::Tensor Network::Product(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) const {
-  if (!bf16_) return at::linear(x, weight, bias);
-  return at::linear(x.to(at::kBFloat16), weight.to(at::kBFloat16)).to(at::kFloat) + bias;
+  return bf16_ ? Bf16Linear(x, weight, bias) : at::linear(x, weight, bias);
 }
 
 at::Tensor Network::Norm(const std::string& name, const at::Tensor& x) const {
@@ -221,6 +221,10 @@ at::Tensor Network::CrossAttention(const std::string& name, const at::Tensor& x,
 }
 
 at::Tensor Network::FeedForward(const std::string& name, const at::Tensor& x, double p_drop) {
+  if (bf16_ && !(dropout_ && p_drop > 0)) {
+    return Bf16FeedForward(x, Get(name + ".linear1.weight"), Get(name + ".linear1.bias"), Get(name + ".linear2.weight"),
+                           Get(name + ".linear2.bias"));
+  }
   return Linear(name + ".linear2", Drop(at::gelu(Linear(name + ".linear1", x)), p_drop));
 }
 
@@ -366,6 +370,7 @@ bool UsesBf16(const TrainingBlock& block) { return block.bf16 && __builtin_cpu_s
 std::string SetTorchThreads(int threads) {
   at::set_num_threads(threads);
   SetThreadCount(threads);
+  ReuseTensorMemory();
   // Tensors of one step are as large as those of the next: memory that went back to the system in between would be
   // cleared anew, page by page, which took 8 % of a step.
   mallopt(M_MMAP_THRESHOLD, 1 << 30);
