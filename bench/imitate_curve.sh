@@ -3,17 +3,17 @@
 # From nothing to working: success of pick_place from pictures over the number of generated demonstrations, and over 100
 # that were spoilt as an operator would spoil them.
 #
-#   bench/imitate_curve.sh TAKT WORK_FOLDER [EPISODES=100] [SEEDS="1 2 3"] [SIZES="1000:40 100:8 300:12 30:8 10:8"]
+#   bench/imitate_curve.sh TAKT WORK_FOLDER [EPISODES=100] [SEEDS="1 2 3"] [SIZES="1000:60 300:20 100:12 30:6 10:6"]
 #
 # A size is demonstrations:minutes. Every training runs on one thread; two run side by side. What is done already is not
 # done again, so an interrupted run goes on. Ends with a table: success on EPISODES scenes that no demonstration has seen.
 set -euo pipefail
-takt=$1 work=$2 episodes=${3:-100} seeds=${4:-1 2 3} sizes=${5:-1000:40 100:8 300:12 30:8 10:8}
+takt=$1 work=$2 episodes=${3:-100} seeds=${4:-1 2 3} sizes=${5:-1000:60 300:20 100:12 30:6 10:6}
 mkdir -p "$work"
 demos=$work/demos
 
 "$takt" demo generate --task pick_place --recipe feed_station --front station --plain-look --width 96 \
-  --height 96 --episodes 1000 --seed 1 --out "$demos" >"$work/demos.txt"
+  --height 96 --recovery 0.5 --episodes 1000 --seed 1 --out "$demos" >"$work/demos.txt"
 "$takt" imitate configs pick_place_pictures >"$work/config.json"
 
 # one NAME OPTIONS...: trains, then plays; an untrained policy is one of no steps.

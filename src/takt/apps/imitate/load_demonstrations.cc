@@ -7,6 +7,7 @@
 #include <atomic>
 #include <cmath>
 #include <mutex>
+#include <numeric>
 #include <type_traits>
 #include <variant>
 
@@ -165,7 +166,12 @@ Demonstrations LoadDemonstrations(const dataset::Dataset& set, const TrainingCon
   Demonstrations demonstrations;
   demonstrations.episodes.resize(count);
   const std::string& auxiliary_key = config.training.auxiliary_key;
-  if (!auxiliary_key.empty()) demonstrations.auxiliary_dim = ColumnDim(set, auxiliary_key);
+  std::vector<int> auxiliary_dims = config.training.auxiliary_dims;
+  if (!auxiliary_key.empty() && auxiliary_dims.empty()) {
+    auxiliary_dims.resize(static_cast<size_t>(ColumnDim(set, auxiliary_key)));
+    std::iota(auxiliary_dims.begin(), auxiliary_dims.end(), 0);
+  }
+  demonstrations.auxiliary_dim = static_cast<int>(auxiliary_dims.size());
   std::vector<std::string> columns = policy.state_keys;
   columns.push_back(policy.action_key);
   if (!auxiliary_key.empty()) columns.push_back(auxiliary_key);
@@ -188,7 +194,16 @@ Demonstrations LoadDemonstrations(const dataset::Dataset& set, const TrainingCon
     int at = 0;
     for (const std::string& key : policy.state_keys) at += put(key, policy.state_dim(), at, &episode.state);
     put(policy.action_key, policy.action_dim, 0, &episode.action);
-    if (!auxiliary_key.empty()) put(auxiliary_key, demonstrations.auxiliary_dim, 0, &episode.auxiliary);
+    if (!auxiliary_key.empty()) {
+      std::vector<float> whole;
+      const int width = ColumnDim(set, auxiliary_key);
+      put(auxiliary_key, width, 0, &whole);
+      for (size_t row = 0; row < static_cast<size_t>(data.length); ++row) {
+        for (const int dim : auxiliary_dims) {
+          episode.auxiliary.push_back(whole[row * static_cast<size_t>(width) + static_cast<size_t>(dim)]);
+        }
+      }
+    }
     episode.pictures.resize(policy.pictures.size());
     if (options.progress && (e % 64 == 63 || e + 1 == count)) options.progress({"read", e + 1, count, "episodes", ""});
   }

@@ -12,7 +12,7 @@ namespace {
 
 constexpr int kDraws = 48;
 constexpr double kAside_m = 0.06;             // of the tool beside the object's or target's origin, in x and in y
-constexpr double kLow_m = 0.04, kHigh_m = 0.16;  // of the tool above it; lower, most ways out are around something
+constexpr double kAbove_m = 0.14;             // of it, at most
 constexpr double kBend_rad = 0.12;            // of every joint, on top of that
 constexpr double kAtTarget = 0.25;            // share of the draws beside the target
 constexpr double kClosed = 0.6, kOpen = 0.2;  // shares; the rest is between
@@ -44,7 +44,7 @@ std::optional<ArmStart> RecoveryStart(std::shared_ptr<const sim::Model> model, c
     const std::string& id = uniform(0, 1) < kAtTarget ? step.target_id : step.object_id;
     Pose tool;
     tool.translation_m = world.BodyPose(model->BodyIdx(id)).translation_m;
-    tool.translation_m += Vec3(uniform(-kAside_m, kAside_m), uniform(-kAside_m, kAside_m), uniform(kLow_m, kHigh_m));
+    tool.translation_m += Vec3(uniform(-kAside_m, kAside_m), uniform(-kAside_m, kAside_m), uniform(0, kAbove_m));
     const double turn = uniform(-std::numbers::pi, std::numbers::pi);
     tool.rotation = Quat(Eigen::AngleAxisd(turn, Vec3::UnitZ())) * Quat(Eigen::AngleAxisd(std::numbers::pi, Vec3::UnitX()));
     std::vector<Pose> tools = {tool};

@@ -127,6 +127,8 @@ TEST(TrainingConfig, NamesWhatIsWrong) {
   EXPECT_NE(message(R"({"bf16": 1})").find("bf16"), std::string::npos);
   EXPECT_NE(message(R"({"shift_px": 4})").find("shift_px"), std::string::npos);
   EXPECT_NE(message(R"({"auxiliary": {"key": "nothing"}, "shift_px": 1})").find("nothing"), std::string::npos);
+  EXPECT_NE(message(R"({"auxiliary": {"key": "observation.environment_state", "dims": [99]}, "shift_px": 1})").find("99"), std::string::npos);
+  EXPECT_NE(message(R"({"auxiliary": {"key": "observation.environment_state", "dims": [-1]}, "shift_px": 1})").find("dims"), std::string::npos);
   EXPECT_NE(message(R"({"picture_stride": 2, "shift_px": 1})").find("picture_stride"), std::string::npos);
   EXPECT_NE(message("[]").find("training"), std::string::npos);
   EXPECT_EQ(message(R"({"shift_px": 1})"), "nothing");

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <set>
 
@@ -10,6 +11,8 @@
 
 namespace takt::imitate {
 namespace {
+
+constexpr size_t kMaxAuxiliaryDims = 4096;
 
 using nlohmann::ordered_json;
 
@@ -75,6 +78,15 @@ TrainingBlock ReadBlock(const ordered_json& json, const std::string& subject, st
     if (auxiliary.contains("weight")) {
       block.auxiliary_weight = Number(auxiliary["weight"], "auxiliary.weight", 0, 1e6, subject);
     }
+    if (auxiliary.contains("dims")) {
+      const ordered_json& dims = auxiliary["dims"];
+      const bool numbers = dims.is_array() && dims.size() <= kMaxAuxiliaryDims &&
+                           std::all_of(dims.begin(), dims.end(), [](const ordered_json& d) { return d.is_number_unsigned(); });
+      if (!numbers) throw Error(ErrorCode::kBadInput, subject, "has \"auxiliary.dims\" that are no list of indices");
+      for (const ordered_json& d : dims) {
+        block.auxiliary_dims.push_back(static_cast<int>(std::min<uint64_t>(d.get<uint64_t>(), 1u << 30)));
+      }
+    }
   }
   if (notes) {
     for (const auto& [key, value] : json.items()) {
@@ -91,6 +103,7 @@ ordered_json BlockJson(const TrainingBlock& block) {
   json["bf16"] = block.bf16;
   if (!block.auxiliary_key.empty()) {
     json["auxiliary"] = {{"key", block.auxiliary_key}, {"weight", block.auxiliary_weight}};
+    if (!block.auxiliary_dims.empty()) json["auxiliary"]["dims"] = block.auxiliary_dims;
   }
   return json;
 }
@@ -156,7 +169,15 @@ TrainingConfig ParseTrainingConfig(const std::string& text, const std::string& s
       throw Error(ErrorCode::kBadInput, subject, "has a \"shift_px\" of half a picture or more");
     }
   }
-  if (!config.training.auxiliary_key.empty()) ColumnDim(facts, config.training.auxiliary_key, subject);
+  if (!config.training.auxiliary_key.empty()) {
+    const int width = ColumnDim(facts, config.training.auxiliary_key, subject);
+    for (const int dim : config.training.auxiliary_dims) {
+      if (dim >= width) {
+        throw Error(ErrorCode::kBadInput, subject, fmt::format("has an \"auxiliary.dims\" of {}", dim),
+                    fmt::format("\"{}\" has numbers 0 to {}", config.training.auxiliary_key, width - 1));
+      }
+    }
+  }
   if (config.training.picture_stride > 1 && config.policy.n_obs_steps > 1 && !config.policy.pictures.empty()) {
     throw Error(ErrorCode::kBadInput, subject, "has a \"picture_stride\" above 1 and more than one observation step",
                 "the steps before a picture that is kept have none: n_obs_steps must be 1");
@@ -207,7 +228,7 @@ const std::vector<BuiltinConfig>& BuiltinConfigs() {
     "p_drop_attn": 0.0,
     "shift_px": 0,
     "picture_stride": 2,
-    "auxiliary": {"key": "observation.environment_state", "weight": 0.5}
+    "auxiliary": {"key": "observation.environment_state", "weight": 0.5, "dims": [0, 1, 2, 7, 8, 13]}
   }
 }
 )"},

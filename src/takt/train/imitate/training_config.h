@@ -26,6 +26,7 @@ struct TrainingBlock {
   int picture_stride = 1;       // only every so-manyth picture is kept, and only those steps are trained on
   bool bf16 = false;            // products with factors in bf16 where the processor has them (AVX-512 BF16); all else in f32
   std::string auxiliary_key;    // a column that a linear head, not exported, predicts from the condition; empty: none
+  std::vector<int> auxiliary_dims;  // which of its numbers; empty: all
   double auxiliary_weight = 0.1;
   double held_out = 0.03;       // share of the episodes that is never trained on
 };
