@@ -22,6 +22,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numbers>
 
 #include "takt/core/base/error.h"
 #include "takt/core/base/parallel.h"
@@ -37,7 +38,9 @@ constexpr float kEmbeddingStd = 0.02f;  // of positions in the denoiser
 // everywhere is for wider networks: at 128 numbers this learns as much in a third of the steps.)
 constexpr double kBranchGain = 0.5;
 // Where a patch is must weigh as much as what it shows, which starts at about 0.2; or places are learned late.
-constexpr float kPlaceStd = 0.2f, kQueryStd = 0.5f;
+constexpr double kPlaceSize = 0.2;
+constexpr double kSlowestWave = 0.25, kFastestWave = 4;  // of places, periods across a picture
+constexpr float kQueryStd = 0.5f;
 constexpr float kByteStd = 0.5f;  // of byte embeddings, which go through tanh
 constexpr double kNormEpsilon = 1e-5;
 
@@ -70,7 +73,7 @@ Network::Network(const TrainingConfig& config, int auxiliary_dim, uint64_t seed)
     const std::string name = fmt::format("vision.{}", i);
     const int64_t patches = int64_t{input.width_px / input.patch_px} * (input.height_px / input.patch_px);
     AddLinear(name + ".patch", input.n_emb, int64_t{3} * input.patch_px * input.patch_px);
-    Add(name + ".pos_emb", {patches, input.n_emb}, false, 0, kPlaceStd);
+    Add(name + ".pos_emb", {patches, input.n_emb}, false, 0, 0);
     for (int j = 0; j < input.n_layer; ++j) AddBlock(fmt::format("{}.layers.{}", name, j), input.n_emb, false);
     AddNorm(name + ".norm", input.n_emb);
     if (input.n_query > 0) Add(name + ".queries", {input.n_query, input.n_emb}, false, 0, kQueryStd);
@@ -83,6 +86,27 @@ Network::Network(const TrainingConfig& config, int auxiliary_dim, uint64_t seed)
   }
   if (auxiliary_dim > 0) AddLinear("auxiliary", auxiliary_dim, p.cond_dim());
   Allocate(seed);
+  for (size_t i = 0; i < p.pictures.size(); ++i) PlacePatches(i);
+}
+
+// Waves across and down the picture: neighbours start alike, so that what is learned of one place holds for the next. With
+// random places each has to be learned by itself, from the few scenes that have something there.
+void Network::PlacePatches(size_t i) {
+  const policy::PictureInput& input = config_.policy.pictures[i];
+  const int columns = input.width_px / input.patch_px, rows = input.height_px / input.patch_px;
+  float* place = Get(fmt::format("vision.{}.pos_emb", i)).data_ptr<float>();
+  const int waves = (input.n_emb + 3) / 4;
+  for (int row = 0; row < rows; ++row) {
+    for (int column = 0; column < columns; ++column) {
+      for (int d = 0; d < input.n_emb; ++d) {
+        const double share = waves > 1 ? static_cast<double>(d / 4) / (waves - 1) : 0;
+        const double wave = kSlowestWave * std::pow(kFastestWave / kSlowestWave, share);
+        const double at = d % 2 == 0 ? (column + 0.5) / columns : (row + 0.5) / rows;
+        const double angle = 2 * std::numbers::pi * wave * (at - 0.5);
+        *place++ = static_cast<float>(kPlaceSize * std::numbers::sqrt2 * (d % 4 < 2 ? std::sin(angle) : std::cos(angle)));
+      }
+    }
+  }
 }
 
 void Network::Add(const std::string& name, std::vector<int64_t> shape, bool decay, float mean, float std) {

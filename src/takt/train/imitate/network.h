@@ -63,6 +63,7 @@ class Network {
   void AddNorm(const std::string& name, int64_t dim);
   void AddBlock(const std::string& name, int64_t dim, bool decoder);
   void Allocate(uint64_t seed);
+  void PlacePatches(size_t picture);
 
   at::Tensor Linear(const std::string& name, const at::Tensor& x) const;
   at::Tensor Product(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) const;
