@@ -182,18 +182,24 @@ TEST(Record, OptionsComeBackAndDamageIsRefused) {
   options.stage.recipe = scene::LoadRecipe("assembly_cell");
   options.stage.seed = 99;
   options.limits.max_slip_m = 0.00412;
+  options.stage.random.recovery = 0.25;
   const nlohmann::ordered_json record =
       RecordOfOptions(options, std::string(scene::BuiltInRecipeText("assembly_cell")));
   const AttemptOptions back = ParseOptions(record.dump(), "record");
   EXPECT_EQ(back.stage.seed, 99u);
   EXPECT_EQ(back.stage.task, TaskKind::kPegInsert);
   EXPECT_EQ(back.limits.max_slip_m, 0.00412);
+  EXPECT_EQ(back.stage.random.recovery, 0.25);
   EXPECT_EQ(back.stage.recipe.objects.size(), options.stage.recipe.objects.size());
   EXPECT_EQ(RecordOfOptions(back, std::string(scene::BuiltInRecipeText("assembly_cell"))).dump(), record.dump());
   for (const auto& [key, value] : record.items()) {
     nlohmann::ordered_json damaged = record;
     damaged.erase(key);
-    if (key != "recipe") EXPECT_THROW(ParseOptions(damaged.dump(), "record"), Error) << key;
+    if (key == "random_recovery") {
+      EXPECT_EQ(ParseOptions(damaged.dump(), "record").stage.random.recovery, 0) << "records of before it was there";
+    } else if (key != "recipe") {
+      EXPECT_THROW(ParseOptions(damaged.dump(), "record"), Error) << key;
+    }
     damaged[key] = nullptr;
     EXPECT_THROW(ParseOptions(damaged.dump(), "record"), Error) << key;
   }
